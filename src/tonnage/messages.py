@@ -1,0 +1,60 @@
+"""What supervisor, zygote and worker say to each other: one frozen dataclass per message, one JSON object on the wire.
+
+JSON, because a message is rare (never per request), small, and readable in an strace.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """worker -> supervisor: the application is loaded, requests can be served."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class BootFailed:
+    """worker -> supervisor: it will exit with `exit_code`; sent before it does."""
+
+    pid: int
+    exit_code: int  # 3 the import raised, 4 there is no application; as in errors.py
+    reason: str  # one line
+    detail: str  # the traceback, or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """supervisor -> worker: finish what is in flight, take no more, then exit 0."""
+
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """supervisor -> worker: exit at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenLogs:
+    """supervisor -> worker: the log files were rotated."""
+
+
+Message = Ready | BootFailed | Drain | Quit | ReopenLogs
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ready, BootFailed, Drain, Quit, ReopenLogs)}
+
+
+def encode(message: Message) -> bytes:
+    return json.dumps({"kind": type(message).__name__, **asdict(message)}).encode()
+
+
+def decode(data: bytes) -> Message:
+    """Raises ValueError on anything that `encode` did not write."""
+    try:
+        fields = json.loads(data)
+        return _KINDS[fields.pop("kind")](**fields)
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ValueError(f"not a message: {data[:80]!r}") from exc
