@@ -1,0 +1,38 @@
+"""The size limits are a test, so nobody has to argue about them in review."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE_LINES = 400
+FUNCTION_LINES = 60
+
+# Name, as a failure prints it -> why it may be bigger. Empty is the wish.
+EXCEPTIONS: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    name: str  # path from the root, or path:function
+    lines: int
+    limit: int
+
+
+def sizes(root: Path) -> Iterator[Size]:
+    for path in sorted(file for part in ("src", "tests") for file in (root / part).rglob("*.py")):
+        source, name = path.read_text(), str(path.relative_to(root))
+        yield Size(name, source.count("\n"), FILE_LINES)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                yield Size(f"{name}:{node.name}", node.end_lineno - node.lineno + 1, FUNCTION_LINES)
+
+
+def test_no_file_and_no_function_is_too_big() -> None:
+    assert [size for size in sizes(ROOT) if size.lines > size.limit and size.name not in EXCEPTIONS] == []
+
+
+def test_no_exception_is_kept_that_nothing_needs() -> None:
+    assert EXCEPTIONS.keys() <= {size.name for size in sizes(ROOT) if size.lines > size.limit}
