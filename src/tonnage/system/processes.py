@@ -1,0 +1,83 @@
+"""Forking, reaping, naming and waiting for processes. Only processes that are our own children are ever signalled."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Collection
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+COMM_LENGTH = 15  # TASK_COMM_LEN - 1, proc_pid_comm(5)
+
+
+def reap(pid: int) -> int | None:
+    """The exit code of our child when it is dead, negative for a signal; None while it lives."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # reaped behind our back, by a hook that waits for any child: how it died is lost
+        return 255
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def tell(pid: int, number: int) -> None:
+    """Signal our child. Until it is reaped its pid cannot belong to anybody else."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def how_it_ended(code: int) -> str:
+    """`exited with code 3`, `was killed by SIGSEGV`, for an exit code as from `reap`."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def wait_gone(pids: Collection[int], timeout_s: float) -> list[int]:
+    """Wait until our children are dead; those that still live after `timeout_s`. Reaps nothing.
+
+    By pidfd, Linux 5.3 and later; elsewhere it does not wait, and answers with all of them.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return list(pids)
+    deadline = time.monotonic() + timeout_s
+    with ExitStack() as stack:
+        poll, left = select.poll(), {}
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                fd = os.pidfd_open(pid)
+                stack.callback(os.close, fd)
+                poll.register(fd, select.POLLIN)
+                left[fd] = pid
+        while left and (remaining_s := deadline - time.monotonic()) > 0:
+            for fd, _ in poll.poll(remaining_s * 1000):
+                poll.unregister(fd)
+                del left[fd]
+        return list(left.values())
+
+
+def end(pids: Collection[int], timeout_s: float) -> None:
+    """SIGTERM, SIGKILL for those that need longer than `timeout_s`; afterwards none is left, not even a zombie."""
+    for pid in pids:
+        tell(pid, signal.SIGTERM)
+    for pid in wait_gone(pids, timeout_s):
+        tell(pid, signal.SIGKILL)
+    for pid in pids:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def set_title(role: str, name: str) -> None:
+    """What ps and top show: `tonnage: worker [name]`; without the setproctitle package only top's short name."""
+    try:
+        from setproctitle import setproctitle  # noqa: PLC0415  # optional
+    except ImportError:
+        with suppress(OSError):  # not Linux, or /proc is not mounted: the title is a courtesy
+            Path("/proc/self/comm").write_text(f"tonnage-{role}"[:COMM_LENGTH])
+    else:
+        setproctitle(f"tonnage: {role} [{name}]")
