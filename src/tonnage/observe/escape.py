@@ -1,0 +1,62 @@
+r"""Make any text safe to stand in a line of a log: what a client sends can neither end the line nor leave its quotes.
+
+A quote and a backslash get a backslash; all that Python holds unprintable (controls, line separators, bidirectional
+overrides, lone surrogates) becomes `\n`, `\x1b`, `\u2028`. The result is printable and can be encoded as UTF-8.
+"""
+
+from __future__ import annotations
+
+from json.encoder import encode_basestring_ascii
+from typing import Final
+
+MISSING: Final = "-"
+REMEMBERED: Final = 2_048  # texts; a site sees some hundred user agents, and a memo must not become a leak
+LONGEST: Final = 256  # characters; what is longer is rarely sent twice
+
+_NAMED: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def escape(text: str) -> str:
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return "".join([_escape_character(character) for character in text])
+
+
+def escape_word(text: str) -> str:
+    """For a value that stands in a line without quotes: a space would shift all that follows it."""
+    return escape(text).replace(" ", "\\x20")
+
+
+def _escape_character(character: str) -> str:
+    if character in _NAMED:
+        return _NAMED[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def json_string(text: str) -> str:
+    """A JSON string in ASCII. A lone surrogate, which many readers of JSON refuse, is spelled out as text."""
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return encode_basestring_ascii(text)
+
+
+class Escaped(dict[object, str]):
+    """`escaped[value]` is the safe text of a value, None being "-". The same user agent comes a thousand times."""
+
+    def __missing__(self, value: object) -> str:
+        if value is None:
+            self[None] = MISSING
+            return MISSING
+        if not isinstance(value, str):  # and not remembered: True and 1 are one key
+            return escape(str(value))
+        text = escape(value)
+        if len(text) <= LONGEST:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[value] = text
+        return text
