@@ -65,7 +65,8 @@ def open_listeners(
                     listener = Listener(_adopt(fd), address, "")
             listeners.append(listener)
             listener.sock.setblocking(False)
-            listener.sock.listen(backlog)
+            if not listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                listener.sock.listen(backlog)  # an inherited socket that listens keeps the backlog its owner gave it
             listener.url = _url(listener.sock, scheme)
     except OSError as exc:
         close_listeners(listeners, unlink=True)
@@ -177,13 +178,13 @@ def _clear_stale(address: UnixAddress) -> None:
 
 def _adopt(fd: int) -> socket.socket:
     try:
-        sock = socket.socket(fileno=os.dup(fd))
-        os.close(fd)  # the duplicate is ours alone and closes on exec
+        sock = socket.socket(fileno=fd)
     except OSError as exc:
         raise BindError(f"cannot listen on fd://{fd}: it is not an open socket ({exc.strerror}).") from exc
     if sock.type != socket.SOCK_STREAM or sock.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
-        sock.close()
+        sock.detach()
         raise BindError(f"cannot listen on fd://{fd}: it is not a TCP or Unix stream socket.")
+    sock.set_inheritable(False)
     return sock
 
 

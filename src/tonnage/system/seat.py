@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tonnage.hooks import Worker
 from tonnage.system.channel import Channel
 from tonnage.system.listeners import Listener
 from tonnage.system.scoreboard import Scoreboard
@@ -18,3 +19,4 @@ class Seat:
     listeners: list[Listener]
     channel: Channel  # end of file on it: the supervisor is gone
     scoreboard: Scoreboard
+    worker: Worker  # what every hook of this worker is handed, pre_fork to worker_exit
