@@ -1,0 +1,227 @@
+"""One request and its response: the application's calls become octets on a connection.
+
+Runs wherever the application runs: on the loop's thread (sync) or on one of its own (gthread). It sends at once what the
+socket takes and leaves the rest to the loop, see output.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import BinaryIO
+
+from tonnage.app.environ import fill, mount, name_server, trust
+from tonnage.app.wsgi import Call, ClientGone, Environ, ResponseFields
+from tonnage.errors import LocalProtocolError, RemoteProtocolError
+from tonnage.http.head import RequestHead
+from tonnage.workers.client import Client
+from tonnage.workers.output import MEMORY, Output
+
+STREAM_SPOOL = 64 * 1024**2  # octets of a stream of unknown length that may wait for a slow client
+SPOOL = 1024**3  # the same for a response of known length: it ends, so its producer is set free
+
+
+class DateClock:
+    """The Date field, formatted once a second (RFC 9110 6.6.1)."""
+
+    __slots__ = ("_field", "_second")
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._field = b""
+
+    def __call__(self) -> bytes:
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._field = f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
+        return self._field
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every exchange of a worker shares."""
+
+    application: Callable[..., object]
+    log: logging.Logger
+    date: DateClock
+    directory: str | None  # for temporary files
+    write_timeout: float  # seconds a client may take nothing; 0 = forever
+
+
+class Exchange:
+    """Implements app.wsgi.Sink for one request on one connection."""
+
+    __slots__ = (
+        "_held", "_spool_limit", "client", "close", "content", "environ", "fields", "head", "http", "sent",
+        "queued_ns", "service_ns", "started", "status", "tools", "waited_ns", "wants_content",
+    )  # fmt: skip
+
+    def __init__(self, client: Client, head: RequestHead, content: BinaryIO, tools: Tools) -> None:
+        self.client = client
+        self.http = client.http
+        self.head = head
+        self.content = content
+        self.tools = tools
+        self.close = False  # answer with Connection: close, and mean it
+        self.environ: Environ = {}
+        self.status = ""
+        self.fields: ResponseFields = ()
+        self.sent = 0
+        self.started = 0.0  # Unix time, for the access log
+        self.queued_ns = self.waited_ns = 0  # in the queue for a thread
+        self.service_ns = 0
+        self.wants_content = True
+        self._held = b""  # the response's head, until its first content
+        self._spool_limit = SPOOL
+
+    # -- what the loop asks for ------------------------------------------------------------------------------------
+
+    def perform(self) -> None:
+        """Call the application and answer, come what may; afterwards `close` says whether the connection must end."""
+        call = Call(self)
+        try:
+            self._prepare()
+            call.run(self.tools.application, self.environ)
+        except RemoteProtocolError as exc:
+            self.refuse(exc.status)
+        except ClientGone:
+            self.abandon()
+        except LocalProtocolError as exc:
+            self._fail(call.sent, f"the application broke HTTP at {self._where()}: {exc}", trace=False)
+        except (Exception, SystemExit, GeneratorExit):  # one bad request is not the worker's end
+            self._fail(call.sent, f"the application raised at {self._where()}", trace=True)
+
+    def _prepare(self) -> None:
+        client = self.client
+        door = client.door
+        self.environ = environ = door.template.copy()
+        fill(environ, self.head, self.content, client.peer)
+        environ["wsgi.early_hints"] = self.early_hints
+        if client.content is not None:
+            self._describe_content(client.content.length)
+        if client.trusted:
+            trust(environ, door.gateway)
+        if door.is_unix:
+            name_server(environ)
+        if environ["SCRIPT_NAME"] and not mount(environ):
+            raise LocalProtocolError(f"the path is not below SCRIPT_NAME {environ['SCRIPT_NAME']!r}")
+
+    def _describe_content(self, length: int) -> None:
+        """The transfer coding is decoded and the length known: say so to frameworks that only look at CONTENT_LENGTH."""
+        self.environ["CONTENT_LENGTH"] = str(length)
+        self.environ.pop("HTTP_TRANSFER_ENCODING", None)
+
+    def refuse(self, status: int) -> None:
+        """Answer without the application."""
+        self.close = True
+        octets = self.http.refuse(status)
+        self.status = octets[9 : octets.index(b"\r\n")].decode()
+        try:
+            self._push(octets)
+        except ClientGone:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Nobody is there to take the rest."""
+        self.close = True
+        if self.client.out is not None:
+            self.client.out.close()
+            self.client.out = None
+
+    # -- what the application asks for (Sink) ----------------------------------------------------------------------
+
+    def whole(self, status: str, fields: ResponseFields, content: bytes) -> None:
+        octets = self.http.respond_whole(status, fields, content, self.close, self.tools.date())
+        self.status = status
+        self.fields = fields
+        self.sent = len(content)
+        self._push(octets)
+
+    def start(self, status: str, fields: ResponseFields, length: int | None) -> None:
+        self._held = self.http.respond(status, fields, length=length, close=self.close, date=self.tools.date())
+        self.status = status
+        self.fields = fields
+        self.wants_content = self.http.sends_content
+        self._spool_limit = STREAM_SPOOL if length is None else SPOOL
+
+    def send(self, data: bytes) -> None:
+        octets = self._held + self.http.data(data)
+        self._held = b""
+        self.sent += len(data)
+        self._push(octets)
+
+    def send_file(self, fd: int, offset: int, count: int) -> None:
+        before, after = self.http.file_data(count)
+        self.sent += count
+        out = self._output()
+        out.add(self._held + before)
+        self._held = b""
+        out.add_file(fd, offset, count)
+        out.add(after)
+        self._flush(out)
+
+    def finish(self) -> None:
+        octets = self._held + self.http.finish()
+        self._held = b""
+        if octets:
+            self._push(octets)
+
+    def early_hints(self, fields: ResponseFields) -> None:
+        """`wsgi.early_hints`: a 103 before the response (RFC 8297)."""
+        if octets := self.http.early_hints(fields):
+            self._push(octets)
+
+    # -- octets ----------------------------------------------------------------------------------------------------
+
+    def _push(self, octets: bytes) -> None:
+        if self.client.out is not None:
+            self.client.out.add(octets)
+            self._flush(self.client.out)
+            return
+        try:
+            sent = self.client.sock.send(octets)
+        except BlockingIOError:
+            sent = 0
+        except OSError as exc:
+            raise ClientGone from exc
+        if sent < len(octets):
+            self._output().add(memoryview(octets)[sent:])
+
+    def _output(self) -> Output:
+        if self.client.out is None:
+            self.client.out = Output(self.tools.directory)
+        return self.client.out
+
+    def _flush(self, out: Output) -> None:
+        try:
+            while not out.flush(self.client.sock) and out.size - out.memory > self._spool_limit - MEMORY:
+                self._wait_writable()
+        except OSError as exc:
+            raise ClientGone from exc
+        if not out:
+            out.close()
+            self.client.out = None
+
+    def _wait_writable(self) -> None:
+        """Back-pressure: the producer of an endless response waits here for its slow client."""
+        poll = select.poll()
+        poll.register(self.client.sock, select.POLLOUT)
+        if not poll.poll(self.tools.write_timeout * 1000 or None):
+            self.tools.log.info("the client took nothing for %.0fs (--write-timeout) at %s", self.tools.write_timeout, self._where())
+            raise ClientGone
+
+    def _fail(self, sent: bool, problem: str, *, trace: bool) -> None:
+        self.tools.log.error("%s%s", problem, "; the response was cut off" if sent else "", exc_info=trace)
+        self._held = b""
+        if sent:
+            self.close = True
+        else:
+            self.refuse(500)
+
+    def _where(self) -> str:
+        return self.head.line.decode("latin-1")

@@ -1,0 +1,132 @@
+"""The life of a worker process, whatever its class: become nobody, load, say Ready, serve, drain, exit.
+
+Returns the exit code; the process itself is ended by who forked it (supervisor/spawn.py).
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from time import monotonic_ns
+from typing import Protocol
+
+from tonnage.app.load import LoadedApp, load_app
+from tonnage.config.model import Config
+from tonnage.errors import AppLoadError, TonnageError
+from tonnage.hooks import Worker
+from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
+from tonnage.system import privileges, processes
+from tonnage.system.scoreboard import Cell, WorkerState
+from tonnage.system.seat import Seat
+from tonnage.system.signals import WakeUp
+
+SIGNALS = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGABRT,
+    signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH,  # the supervisor's; `pkill -HUP` is no end
+)  # fmt: skip
+
+
+class Service(Protocol):
+    """What a worker class is to this file: a loop that serves until it has drained or must quit."""
+
+    def watch(self, fd: int, react: Callable[[], None]) -> None: ...
+    def run(self) -> None: ...
+    def drain(self) -> None: ...
+    def quit(self) -> None: ...
+    def close(self) -> None: ...
+
+
+OpenService = Callable[[Seat, LoadedApp, Worker], Service]
+
+
+class Lifecycle:
+    def __init__(self, seat: Seat, config: Config, log: logging.Logger, reopen_logs: Callable[[], None]) -> None:
+        self.seat = seat
+        self.config = config
+        self.log = log
+        self.reopen_logs = reopen_logs
+        self.facade = Worker(
+            age=seat.age, ppid=seat.supervisor_pid, cfg=config, log=log, pid=os.getpid(), timeout=config.timeout
+        )
+        self.service: Service | None = None
+
+    def run(self, open_service: OpenService) -> int:
+        seat, cells = self.seat, self.seat.scoreboard.slot(self.seat.slot).cells
+        cells[Cell.PID], cells[Cell.GENERATION] = os.getpid(), seat.generation
+        cells[Cell.STATE], cells[Cell.BEAT_NS] = WorkerState.BOOTING, monotonic_ns()
+        processes.set_title("worker", self.config.proc_name or self.config.default_proc_name)
+        try:
+            app = self._load()
+            service = self.service = open_service(seat, app, self.facade)
+        except TonnageError as exc:
+            return self._boot_failed(exc)
+        wake_up = WakeUp(SIGNALS)
+        service.watch(wake_up.fileno(), lambda: self._signalled(wake_up.read()))
+        service.watch(seat.channel.fileno(), self._told)
+        self.facade.booted = True
+        cells[Cell.STATE], cells[Cell.READY_NS] = WorkerState.READY, monotonic_ns()
+        seat.channel.send(Ready(os.getpid()))
+        service.run()
+        service.close()
+        return 0
+
+    def _load(self) -> LoadedApp:
+        config = self.config
+        privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
+        if config.wsgi_app is None:
+            raise AppLoadError("no application was named; give MODULE:NAME on the command line, or wsgi_app in the file")
+        app = load_app(config.wsgi_app, [os.getcwd(), *config.pythonpath])
+        if config.post_worker_init is not None:
+            config.post_worker_init(self.facade)
+        gc.collect()
+        gc.freeze()  # what the application imported stays: the collector need not look at it again
+        return app
+
+    def _boot_failed(self, exc: TonnageError) -> int:
+        cause = exc.__cause__
+        detail = "".join(traceback.format_exception(cause)) if cause is not None else ""
+        self.seat.channel.send(BootFailed(os.getpid(), exc.exit_code, str(exc), detail[-60_000:]))
+        return exc.exit_code
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    def _signalled(self, numbers: list[int]) -> None:
+        for number in numbers:
+            if number == signal.SIGTERM:
+                self._drain()
+            elif number in (signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
+                self._quit(number)
+            elif number == signal.SIGUSR1:
+                self.reopen_logs()
+
+    def _told(self) -> None:
+        try:
+            while message := self.seat.channel.receive():
+                match message:
+                    case Drain():
+                        self._drain()
+                    case Quit():
+                        self._quit(signal.SIGQUIT)
+                    case ReopenLogs():
+                        self.reopen_logs()
+        except EOFError:
+            self.log.error("worker pid=%d lost its supervisor and ends; nobody would replace it or stop it.", os.getpid())
+            self._quit(signal.SIGQUIT)
+
+    def _drain(self) -> None:
+        assert self.service is not None
+        self.facade.alive = False
+        self.seat.scoreboard.slot(self.seat.slot).cells[Cell.STATE] = WorkerState.DRAINING
+        self.service.drain()
+
+    def _quit(self, number: int) -> None:
+        assert self.service is not None
+        self.facade.alive = False
+        hook = self.config.worker_abort if number == signal.SIGABRT else self.config.worker_int
+        if hook is not None:
+            hook(self.facade)
+        self.service.quit()

@@ -1,0 +1,141 @@
+"""Build the sync or gthread worker from settings: the one place of `workers` that reads them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from tonnage import __version__
+from tonnage.app.environ import Gateway
+from tonnage.app.load import LoadedApp
+from tonnage.config.model import Config
+from tonnage.config.values import UnixAddress
+from tonnage.errors import AppLoadError
+from tonnage.hooks import Worker
+from tonnage.http import forwarded
+from tonnage.http.limits import Limits, Policy
+from tonnage.observe.access import AccessLog
+from tonnage.observe.access import Exchange as Record
+from tonnage.system.listeners import Listener
+from tonnage.system.seat import Seat
+from tonnage.workers.client import Door
+from tonnage.workers.exchange import DateClock, Exchange, Tools
+from tonnage.workers.poller import open_poller
+from tonnage.workers.threads import Loop, Rules, Timeouts
+
+SOFTWARE = f"tonnage/{__version__}"
+
+
+class Errors:
+    """`wsgi.errors`: what the application writes there becomes records of the error log, one for each write."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._log.error("%s", text.rstrip("\n"))
+        return len(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        self.write("".join(lines))
+
+    def flush(self) -> None:
+        """Every record is written at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What happens after each response: the access log's line, the post_request hook."""
+
+    access: AccessLog | None
+    hook: Callable[[Worker, object, object, object], object] | None
+    worker: Worker
+
+    def __call__(self, exchange: Exchange, peer: str) -> None:
+        if self.access is not None:
+            self.access(
+                Record(
+                    head=exchange.head,
+                    line=exchange.head.line,
+                    environ=exchange.environ,
+                    status=exchange.status or "499 Client Closed Request",
+                    fields=exchange.fields,
+                    sent=exchange.sent,
+                    started=exchange.started,
+                    duration_s=exchange.service_ns / 1e9,
+                    peer=peer,
+                )
+            )
+
+
+def open_service(seat: Seat, app: LoadedApp, worker: Worker, config: Config, access: AccessLog | None, log: logging.Logger) -> Loop:  # noqa: E501
+    if app.kind == "asgi":
+        raise AppLoadError(
+            f"{config.wsgi_app} is an ASGI application, and worker class {config.worker_class} calls WSGI applications; "
+            "the asgi worker is not built yet."
+        )
+    threads = config.threads if config.worker_class != "sync" else 1
+    log.debug("worker pid=%d serves with %d thread(s)", os.getpid(), threads)
+    tools = Tools(
+        application=app.call,
+        log=log,
+        date=DateClock(),
+        directory=config.tmp_upload_dir,
+        write_timeout=config.write_timeout,
+    )
+    doors = [_door(listener, config, log) for listener in seat.listeners]
+    loop = Loop(open_poller(), doors, tools, _rules(config, access, worker), seat.scoreboard.slot(seat.slot), threads)
+    if access is not None:
+        loop.at_turn_end(access.flush)
+    return loop
+
+
+def _door(listener: Listener, config: Config, log: logging.Logger) -> Door:
+    is_unix = isinstance(listener.address, UnixAddress) or listener.url.startswith("unix:")
+    name = ("", "") if is_unix else listener.sock.getsockname()[:2]
+    gateway = Gateway(
+        server_name=name[0],
+        server_port=str(name[1]),
+        multithread=config.threads > 1,
+        multiprocess=config.workers > 1,
+        software=SOFTWARE,
+        script_name=os.environ.get("SCRIPT_NAME", ""),
+        https_markers=MappingProxyType(
+            {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in config.secure_scheme_headers.items()}
+        ),
+        script_name_field="SCRIPT_NAME" in config.forwarder_headers or "*" in config.forwarder_headers,
+        errors=Errors(log),
+    )
+    return Door(listener.sock, gateway, is_unix=is_unix)
+
+
+def _rules(config: Config, access: AccessLog | None, worker: Worker) -> Rules:
+    answered = None
+    if access is not None or config.post_request is not None:
+        answered = Answered(access, config.post_request, worker)
+    return Rules(
+        timeouts=Timeouts(config.head_timeout, config.body_timeout, config.write_timeout, config.keepalive),
+        limits=Limits.of(
+            request_line=config.limit_request_line,
+            fields=config.limit_request_fields,
+            field_size=config.limit_request_field_size,
+            body=config.limit_request_body,
+        ),
+        policy=Policy(
+            header_map=config.header_map,
+            forwarder_fields=frozenset(config.forwarder_headers),
+            permit_unconventional_method=config.permit_unconventional_http_method,
+            permit_unconventional_version=config.permit_unconventional_http_version,
+            permit_obsolete_folding=config.permit_obsolete_folding,
+            casefold_method=config.casefold_http_method,
+            strip_field_spaces=config.strip_header_spaces,
+        ),
+        connections=config.worker_connections,
+        siblings=config.workers > 1,
+        is_trusted=forwarded.trust(config.forwarded_allow_ips),
+        answered=answered,
+    )

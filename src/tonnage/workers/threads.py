@@ -1,0 +1,411 @@
+"""The loop of the sync and gthread workers: it moves octets, frames requests and hands them to the application.
+
+It never waits for a client: heads and contents are read here, whatever a client is slow to take is flushed here, and the
+application only ever sees a request that is whole. With one thread the application runs on this loop, and while it runs
+nothing is accepted (a sibling does); with more, see pool.py, the loop accepts only while a thread is free.
+Deadlines are looked at once a second: none of them is a matter of milliseconds.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, monotonic_ns, time
+from typing import BinaryIO
+
+from tonnage.errors import RemoteProtocolError
+from tonnage.http.connection import Connection
+from tonnage.http.head import RequestHead
+from tonnage.http.limits import Limits, Policy
+from tonnage.system.scoreboard import Cell, Slot
+from tonnage.workers.client import Client, Door, Phase
+from tonnage.workers.content import Content
+from tonnage.workers.exchange import Exchange, Tools
+from tonnage.workers.keepalive import KeepAlive
+from tonnage.workers.poller import NOTHING, READ, WRITE, Poller
+from tonnage.workers.pool import Inline, Pool
+
+RECEIVE = 65536  # octets asked of one recv(2)
+ACCEPTS = 16  # connections taken in one turn, so that kept ones get theirs
+TURN_S = 0.001  # accepting ends for this turn when it has taken so long
+LINGER_S = 2.0  # how long we read away what a client still sends after our last word
+DRAIN_IDLE_S = 1.0  # a kept connection may still bring a request for so long while draining
+TICK_S = 1.0
+OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds; 0 means for ever."""
+
+    head: float
+    content: float
+    write: float
+    keepalive: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How this worker treats its clients."""
+
+    timeouts: Timeouts
+    limits: Limits
+    policy: Policy
+    connections: int
+    siblings: bool
+    is_trusted: Callable[[str], bool]  # the peer's address; "" on a Unix socket
+    answered: Callable[[Exchange, str], None] | None  # access log and post_request hook
+
+
+class Loop:
+    def __init__(self, poller: Poller, doors: list[Door], tools: Tools, rules: Rules, slot: Slot, threads: int) -> None:
+        self.clients: dict[int, Client] = {}
+        self.draining = False
+        self.finished = False
+        self.poller = poller
+        self.tools = tools
+        self._doors = {door.sock.fileno(): door for door in doors}
+        self._others: dict[int, Callable[[], None]] = {}
+        self._turn_ends: list[Callable[[], None]] = []
+        self._rules = rules
+        self._timeouts = rules.timeouts
+        self._slot = slot
+        self._keepalive = KeepAlive(allowed=rules.timeouts.keepalive > 0, siblings=rules.siblings)
+        self._pool = Pool(threads, slot, self._completed_elsewhere) if threads > 1 else None
+        self._dispatch = self._pool or Inline(slot, self._completed)
+        self._accepting = False
+        self._accept_after = 0.0
+        self._now = monotonic()
+        if self._pool is not None:
+            self.watch(self._pool.fileno(), self._pool.woken)
+
+    def watch(self, fd: int, react: Callable[[], None]) -> None:
+        """Call `react` when `fd` is readable."""
+        self._others[fd] = react
+        self.poller.register(fd, READ)
+
+    def at_turn_end(self, action: Callable[[], None]) -> None:
+        """Call `action` before each sleep (the access log writes its lines then)."""
+        self._turn_ends.append(action)
+
+    def run(self) -> None:
+        """Until drained or told to quit."""
+        next_tick = 0.0
+        while not self.finished:
+            for fd, mask in self._wait():
+                client = self.clients.get(fd)
+                if client is not None:
+                    self._attend(client, mask)
+                elif fd in self._doors:
+                    self._accept(self._doors[fd])
+                elif fd in self._others:
+                    self._others[fd]()
+            self._dispatch.collect()
+            self._now = monotonic()
+            self._open_or_shut()
+            if self._now >= next_tick:
+                self._tick()
+                next_tick = self._now + TICK_S
+            for action in self._turn_ends:
+                action()
+        self._dispatch.close()
+
+    def drain(self) -> None:
+        """Take no new connection; finish what is in flight; then `run` returns."""
+        self.draining = True
+        soon = monotonic() + DRAIN_IDLE_S
+        for client in self.clients.values():
+            if client.phase in (Phase.KEPT, Phase.FRESH):
+                client.deadline = soon
+        self._open_or_shut()
+
+    def quit(self) -> None:
+        self.finished = True
+
+    def close(self) -> None:
+        for client in list(self.clients.values()):
+            self._close(client)
+
+    # -- one turn --------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> list[tuple[int, int]]:
+        pool = self._pool
+        if pool is None:
+            return self.poller.poll(TICK_S)
+        pool.sleeping = True
+        events = self.poller.poll(0.0 if pool.answered else TICK_S)
+        pool.sleeping = False
+        return events
+
+    def _tick(self) -> None:
+        self._slot.cells[Cell.BEAT_NS] = monotonic_ns()
+        now = self._now
+        for client in [client for client in self.clients.values() if 0 < client.deadline <= now]:
+            self._overdue(client)
+        if self.draining and not self.clients:
+            self.finished = True
+
+    def _overdue(self, client: Client) -> None:
+        if client.phase in (Phase.HEAD, Phase.CONTENT):
+            self._refuse(client, 408)
+        else:
+            self._close(client)
+
+    # -- accepting -------------------------------------------------------------------------------------------------
+
+    def _open_or_shut(self) -> None:
+        """Listen only while a new connection would be served."""
+        wanted = (
+            not self.draining
+            and self._dispatch.free > 0
+            and len(self.clients) < self._rules.connections
+            and self._now >= self._accept_after
+        )
+        if wanted == self._accepting:
+            return
+        self._accepting = wanted
+        for fd in self._doors:
+            if wanted:
+                self.poller.register_listener(fd)
+            else:
+                self.poller.unregister(fd)
+
+    def _accept(self, door: Door) -> None:
+        kept = len(self.clients)
+        began = monotonic()
+        for _ in range(ACCEPTS):
+            if self._dispatch.free <= 0 or len(self.clients) >= self._rules.connections:
+                break
+            try:
+                sock, address = door.sock.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                break
+            except OSError as exc:
+                self._cannot_accept(exc)
+                break
+            self._welcome(door, sock, address)
+            if monotonic() - began > TURN_S:
+                break
+        if self._rules.siblings and len(self.clients) > kept and self._accepting:
+            self._go_to_the_back()
+
+    def _go_to_the_back(self) -> None:
+        """Kept connections pile up on whoever is first in the kernel's queue of waiters: stand at its end again."""
+        for fd in self._doors:
+            self.poller.unregister(fd)
+            self.poller.register_listener(fd)
+
+    def _cannot_accept(self, exc: OSError) -> None:
+        if exc.errno not in OUT_OF_FILES:
+            raise exc
+        self._accept_after = monotonic() + 1.0
+        self.tools.log.error(
+            "cannot accept connections: %s (%d are open here); trying again in 1 s. "
+            "Raise the limit of open files (ulimit -n, LimitNOFILE=), or lower --worker-connections.",
+            exc.strerror, len(self.clients),
+        )  # fmt: skip
+
+    def _welcome(self, door: Door, sock: socket.socket, address: object) -> None:
+        sock.setblocking(False)
+        peer = None if door.is_unix or not isinstance(address, tuple) else (address[0], address[1])
+        trusted = self._rules.is_trusted(peer[0] if peer else "")
+        client = Client(sock, peer, door, Connection(self._rules.limits, self._rules.policy, trusted=trusted))
+        client.trusted = trusted
+        client.deadline = self._after(self._timeouts.head)
+        self.clients[client.fd] = client
+        cells = self._slot.cells
+        cells[Cell.ACCEPTED] += 1
+        cells[Cell.CONNECTIONS] = len(self.clients)
+        self._read(client)  # its request is often there already; if so, no epoll_ctl(2) is needed
+        if client.mask < 0 and client.phase is not Phase.CLOSED:
+            self._watch(client, READ)
+
+    # -- clients ---------------------------------------------------------------------------------------------------
+
+    def _attend(self, client: Client, mask: int) -> None:
+        if client.phase is Phase.FLUSH:
+            self._flush(client)
+        elif client.phase is Phase.APP:
+            self._watch(client, NOTHING)  # pipelined, or gone: looked at when this request is answered
+        elif client.phase is not Phase.CLOSED:
+            self._read(client)
+
+    def _read(self, client: Client) -> None:
+        try:
+            data = client.sock.recv(RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:  # reset by the client: nobody is left to answer
+            self._close(client)
+            return
+        if not data and client.phase in (Phase.FRESH, Phase.KEPT, Phase.LINGER):
+            self._close(client)
+        elif client.phase is not Phase.LINGER:
+            client.http.receive(data)
+            self._advance(client)
+
+    def _advance(self, client: Client) -> None:
+        """Frame what has come; a request that is whole goes to the application."""
+        while True:
+            try:
+                event = client.http.next()
+            except RemoteProtocolError as exc:
+                self._refuse(client, exc)
+                return
+            if event is None:
+                self._await_more(client)
+                return
+            if isinstance(event, RequestHead):
+                client.head = event
+                if event.has_body:
+                    client.phase = Phase.CONTENT
+                    client.content = Content(self.tools.directory)
+                    continue
+                self._submit(client, event, io.BytesIO())
+            elif isinstance(event, bytes):
+                if not self._collect(client, event):
+                    return
+                continue
+            else:
+                assert client.head is not None
+                assert client.content is not None
+                self._submit(client, client.head, client.content.open())
+            if client.phase is not Phase.KEPT:
+                return
+
+    def _collect(self, client: Client, piece: bytes) -> bool:
+        assert client.content is not None
+        try:
+            client.content.add(piece)
+        except OSError as exc:
+            self.tools.log.error(
+                "a request's content of %d octets cannot be kept: %s. Free space in the temporary directory, "
+                "or name another one with --tmp-upload-dir.", client.content.length, exc.strerror,
+            )  # fmt: skip
+            self._refuse(client, 503)
+            return False
+        return True
+
+    def _await_more(self, client: Client) -> None:
+        if client.phase is Phase.CONTENT:
+            client.deadline = self._after(self._timeouts.content)
+            if client.http.wants_continue():
+                client.sock.send(client.http.continue_())
+        elif not client.http.idle and client.phase is not Phase.HEAD:
+            client.phase = Phase.HEAD
+            client.deadline = self._after(self._timeouts.head)
+        self._watch(client, READ)
+
+    def _submit(self, client: Client, head: RequestHead, content: BinaryIO) -> None:
+        exchange = Exchange(client, head, content, self.tools)
+        exchange.close = self.draining or not self._keepalive.offered(self._now)
+        if self._rules.answered is not None:
+            exchange.started = time()
+        client.phase = Phase.APP
+        client.deadline = 0.0
+        self._dispatch.submit(exchange)
+
+    def _completed(self, exchange: Exchange) -> None:
+        """The application is done with it; what the client has not taken yet is ours."""
+        client = exchange.client
+        self._now = now = monotonic()
+        self._slot.count(int(exchange.status[:3] or 499), exchange.service_ns, exchange.sent)
+        self._keepalive.held_up((exchange.waited_ns if self._pool else exchange.service_ns) / 1e9, now)
+        if self._rules.answered is not None:
+            self._rules.answered(exchange, client.peer[0] if client.peer else "")
+        if client.content is not None:
+            client.content.close()
+            client.content = None
+        client.keep = not exchange.close and client.http.keep_alive
+        if client.out is not None:
+            client.phase = Phase.FLUSH
+            client.deadline = self._after(self._timeouts.write)
+            self._watch(client, WRITE)
+        else:
+            self._answered(client)
+
+    def _completed_elsewhere(self, exchange: Exchange) -> None:
+        self._completed(exchange)
+        if exchange.client.phase is Phase.KEPT:
+            self._advance(exchange.client)
+
+    def _flush(self, client: Client) -> None:
+        assert client.out is not None
+        left = client.out.size
+        try:
+            done = client.out.flush(client.sock)
+        except OSError:
+            self._close(client)
+            return
+        if done:
+            client.out.close()
+            client.out = None
+            self._answered(client)
+            if client.phase is Phase.KEPT:
+                self._advance(client)
+        elif client.out.size < left:
+            client.deadline = self._after(self._timeouts.write)
+
+    def _answered(self, client: Client) -> None:
+        """Everything is sent."""
+        if not client.keep:
+            self._hang_up(client)
+            return
+        client.phase = Phase.KEPT
+        client.deadline = self._now + (DRAIN_IDLE_S if self.draining else self._timeouts.keepalive)
+
+    def _refuse(self, client: Client, problem: RemoteProtocolError | int) -> None:
+        octets = client.http.refuse(problem)
+        reason = problem if isinstance(problem, int) else f"{problem.status}: {problem}"
+        self.tools.log.debug("refused a request of %s with %s", client.peer, reason)
+        try:
+            client.sock.send(octets)
+        except OSError:  # it is closed below, whether the client heard why or not
+            self._close(client)
+            return
+        self._linger(client)
+
+    def _hang_up(self, client: Client) -> None:
+        if client.http.idle:
+            self._close(client)
+        else:
+            self._linger(client)
+
+    def _linger(self, client: Client) -> None:
+        """Close only the sending half: closing with unread octets resets, and a reset may overtake our answer."""
+        try:
+            client.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(client)
+            return
+        client.phase = Phase.LINGER
+        client.deadline = self._now + LINGER_S
+        self._watch(client, READ)
+
+    def _close(self, client: Client) -> None:
+        client.phase = Phase.CLOSED
+        self.clients.pop(client.fd, None)
+        if client.mask >= 0:
+            self.poller.forget(client.fd)
+        client.sock.close()
+        if client.out is not None:
+            client.out.close()
+        if client.content is not None:
+            client.content.close()
+        self._slot.cells[Cell.CONNECTIONS] = len(self.clients)
+
+    def _watch(self, client: Client, mask: int) -> None:
+        if client.mask == mask:
+            return
+        if client.mask < 0:
+            self.poller.register(client.fd, mask)
+        else:
+            self.poller.modify(client.fd, mask)
+        client.mask = mask
+
+    def _after(self, seconds: float) -> float:
+        return self._now + seconds if seconds > 0 else 0.0
