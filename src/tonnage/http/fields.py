@@ -1,0 +1,116 @@
+"""One field line -> Field, and the memo that makes a known line cost one dictionary lookup.
+
+Browsers and proxies send the same dozen lines again and again. A line is validated once and kept, unless it is long,
+may be a secret, or is never the same twice. Whatever depends on settings or on the rest of the head is not judged here:
+such a field carries a role, and head.py judges it every time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tonnage.errors import RemoteProtocolError
+from tonnage.http import grammar
+from tonnage.http.limits import Policy
+
+PLAIN: Final = 0
+HOST: Final = 1
+CONNECTION: Final = 2
+CONTENT_LENGTH: Final = 3
+TRANSFER_ENCODING: Final = 4
+EXPECT: Final = 5
+UNDERSCORE: Final = 6
+CONTENT_TYPE: Final = 7
+
+ROLES: Final = {
+    b"host": HOST,
+    b"connection": CONNECTION,
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"expect": EXPECT,
+    b"content-type": CONTENT_TYPE,
+}
+
+KNOWN_LINES = 2048
+KNOWN_NAMES = 512
+LONGEST_KNOWN = 256
+COLON = 58
+# Secrets are not kept; and what differs in every request would only push out the lines that do not.
+_forgotten = re.compile(
+    rb"cookie|auth|token|secret|key|csrf|xsrf|session|passw|signature|jwt|saml|assertion|credential"
+    rb"|content-length|request-id|correlation|trace|span|x-forwarded-for|x-real-ip|cf-ray|date|referer|if-",
+).search
+
+
+class Field:
+    """A field as received, cleaned. Shared between requests: never change one."""
+
+    __slots__ = ("cgi", "name", "role", "text", "value")
+
+    name: bytes  # lower case
+    value: bytes  # without the white space around it
+    cgi: str  # its key in a CGI environ (RFC 3875 4.1)
+    text: str  # the value as latin-1
+    role: int  # what head.py has to judge, or PLAIN
+
+    def __init__(self, name: bytes, value: bytes, cgi: str, text: str, role: int) -> None:
+        self.name = name
+        self.value = value
+        self.cgi = cgi
+        self.text = text
+        self.role = role
+
+    def __repr__(self) -> str:
+        return f"Field({self.name!r}, {self.value!r})"
+
+
+_lines: dict[bytes, Field] = {}
+_names: dict[bytes, tuple[bytes, str, int]] = {}
+known_line = _lines.get
+
+
+def learn_line(line: bytes, policy: Policy) -> Field:
+    """The slow way: judge a line that is not known, and remember it if that is worth it and safe."""
+    name, colon, value = line.partition(b":")
+    if not colon:
+        raise RemoteProtocolError("a field line has no colon")
+    if policy.strip_field_spaces:
+        name = name.rstrip(grammar.OWS)
+    lower, cgi, role = _names.get(name) or _learn_name(name)
+    value = value.strip(grammar.OWS)
+    text = value.decode("latin-1")
+    if not text.isprintable() and grammar.bad_octet(value):
+        raise RemoteProtocolError("a field value has a control character")
+    if role == HOST:
+        grammar.check_host(value)
+    field = Field(lower, value, cgi, text, role)
+    if len(line) <= LONGEST_KNOWN and line[len(name)] == COLON and not _forgotten(lower):
+        if len(_lines) >= KNOWN_LINES:
+            _lines.clear()
+        _lines[line] = field
+    return field
+
+
+def _learn_name(name: bytes) -> tuple[bytes, str, int]:
+    if not grammar.is_token(name):
+        if name[:1] in {b" ", b"\t"}:
+            raise RemoteProtocolError("a folded field line (obs-fold) is not accepted")
+        raise RemoteProtocolError("a field name is not a token")
+    lower = name.lower()
+    role = UNDERSCORE if b"_" in lower else ROLES.get(lower, PLAIN)
+    cgi = name.decode("ascii").upper().replace("-", "_")
+    if role not in {CONTENT_LENGTH, CONTENT_TYPE}:
+        cgi = "HTTP_" + cgi
+    entry = (lower, cgi, role)
+    if len(name) <= 64:
+        if len(_names) >= KNOWN_NAMES:
+            _names.clear()
+        _names[name] = entry
+    return entry
+
+
+def make(name: bytes, value: bytes) -> Field:
+    """A field of our own making, for tests and for what a target says in a field's place."""
+    lower, cgi, role = _learn_name(name)
+    return Field(lower, value, cgi, value.decode("latin-1"), role)
