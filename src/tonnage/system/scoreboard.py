@@ -23,7 +23,7 @@ WORD = 8
 ROW_WORDS = 2 + LINE // WORD
 SUB_BITS = 2
 SUB = 1 << SUB_BITS
-BUCKETS = 33 * SUB  # microseconds, up to 2**33 (2.4 hours)
+BUCKETS = 32 * SUB  # microseconds, up to 2**33 (2.4 hours)
 
 
 class Cell(IntEnum):

@@ -49,9 +49,7 @@ class Lifecycle:
         self.config = config
         self.log = log
         self.reopen_logs = reopen_logs
-        self.facade = Worker(
-            age=seat.age, ppid=seat.supervisor_pid, cfg=config, log=log, pid=os.getpid(), timeout=config.timeout
-        )
+        self.facade = seat.worker
         self.service: Service | None = None
 
     def run(self, open_service: OpenService) -> int:
