@@ -1,0 +1,1 @@
+"""Declared settings, and the sources they are read from."""

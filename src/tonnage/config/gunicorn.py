@@ -1,0 +1,227 @@
+"""Every setting of Gunicorn 27, with what Tonnage makes of it. Data only.
+
+The verdicts are what the manual prints and what the warning at start is made of; a test holds the list against the real
+Gunicorn, so none can be missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Built, and means what it means in Gunicorn; `but` says where a default or a detail differs on purpose."""
+
+    but: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Accepted without effect."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Accepted and checked; what it does is built with `piece`."""
+
+    piece: str
+    stops: str = ""  # set when serving without it would be wrong: the server then refuses to start, and says this
+
+
+Verdict = Same | Renamed | Ignored | Refused | NotYet
+
+SAME = Same()
+RELOAD = NotYet("reload, recycling and timeouts")
+TLS = NotYet(
+    "TLS", stops="serving plain HTTP where TLS was asked for would be worse; end TLS in nginx or Caddy for now"
+)
+TLS_DETAIL = NotYet("TLS")
+ASGI = NotYet("ASGI")
+HTTP2 = NotYet("HTTP/2")
+SYSLOG = NotYet("syslog")
+STATSD = NotYet("metrics")
+PROXY = NotYet("PROXY protocol", stops="every connection would begin with a line that is not HTTP")
+PROXY_DETAIL = NotYet("PROXY protocol")
+UWSGI = NotYet("uwsgi protocol", stops="every request would be answered with 400")
+UWSGI_DETAIL = NotYet("uwsgi protocol")
+PASTE = NotYet("PasteDeploy", stops="there is no other application to serve")
+DIRTY = NotYet("job processes", stops="the application would call processes that do not run")
+DIRTY_DETAIL = NotYet("job processes")
+CONTROL = NotYet("control interface")
+
+VERDICTS: dict[str, Verdict] = {
+    # configuration, sockets, workers
+    "config": Same("tonnage.toml and pyproject.toml's [tool.tonnage] are read as well"),
+    "wsgi_app": Same("`app` is looked for when there is no `application`"),
+    "bind": Same("unix:@NAME is an abstract socket; Gunicorn makes a file of that name"),
+    "backlog": SAME,
+    "workers": Same("at least 1"),
+    "worker_class": NotYet("ASGI and green workers"),
+    "threads": SAME,
+    "worker_connections": Same("enforced for every worker class"),
+    "max_requests": RELOAD,
+    "max_requests_jitter": RELOAD,
+    "timeout": RELOAD,
+    "graceful_timeout": SAME,
+    "keepalive": Same("75, not 2, and sync keeps connections too"),
+    # ASGI
+    "asgi_loop": ASGI,
+    "asgi_lifespan": ASGI,
+    "asgi_disconnect_grace_period": ASGI,
+    "websocket_max_message_size": ASGI,
+    "root_path": ASGI,
+    # limits and strictness
+    "http_parser": Ignored("there is one parser"),
+    "limit_request_line": Same("8190, not 4094; higher values are honoured"),
+    "limit_request_fields": SAME,
+    "limit_request_field_size": SAME,
+    "permit_obsolete_folding": SAME,
+    "strip_header_spaces": SAME,
+    "permit_unconventional_http_method": SAME,
+    "permit_unconventional_http_version": SAME,
+    "casefold_http_method": SAME,
+    "forwarder_headers": SAME,
+    "header_map": SAME,
+    # behind a proxy
+    "secure_scheme_headers": SAME,
+    "forwarded_allow_ips": SAME,
+    "proxy_protocol": PROXY,
+    "proxy_allow_ips": PROXY_DETAIL,
+    "protocol": UWSGI,
+    "uwsgi_allow_ips": UWSGI_DETAIL,
+    # HTTP/2
+    "http_protocols": HTTP2,
+    "http2_cleartext": HTTP2,
+    "http2_max_concurrent_streams": HTTP2,
+    "http2_initial_window_size": HTTP2,
+    "http2_max_frame_size": HTTP2,
+    "http2_max_header_list_size": HTTP2,
+    # TLS
+    "certfile": TLS,
+    "keyfile": TLS,
+    "ca_certs": TLS_DETAIL,
+    "cert_reqs": TLS_DETAIL,
+    "ciphers": TLS_DETAIL,
+    "ssl_version": Ignored("Gunicorn ignores it too; OpenSSL agrees on the best version both sides know"),
+    "suppress_ragged_eofs": TLS_DETAIL,
+    "do_handshake_on_connect": TLS_DETAIL,
+    "ssl_context": TLS,
+    # process
+    "preload_app": RELOAD,
+    "sendfile": SAME,
+    "reuse_port": SAME,
+    "chdir": SAME,
+    "daemon": NotYet("daemon", stops="a script that waits for it to return would wait for ever; use systemd or `&`"),
+    "enable_stdio_inheritance": NotYet("daemon"),
+    "raw_env": SAME,
+    "pidfile": SAME,
+    "worker_tmp_dir": Ignored("heartbeats are in shared memory, not in files"),
+    "user": SAME,
+    "group": SAME,
+    "initgroups": SAME,
+    "umask": SAME,
+    "tmp_upload_dir": Ignored("nothing in Gunicorn reads it either; TMPDIR decides where bodies wait"),
+    "pythonpath": SAME,
+    "paste": PASTE,
+    "raw_paste_global_conf": NotYet("PasteDeploy"),
+    "proc_name": SAME,
+    "default_proc_name": SAME,
+    # logs
+    "accesslog": SAME,
+    "access_log_format": Same("`json` writes one JSON object a line"),
+    "disable_redirect_access_to_syslog": SYSLOG,
+    "errorlog": SAME,
+    "loglevel": Same("an unknown level is refused, not taken for info"),
+    "capture_output": SAME,
+    "logger_class": NotYet("Gunicorn's Python classes"),
+    "logconfig": SAME,
+    "logconfig_dict": SAME,
+    "logconfig_json": SAME,
+    "syslog": SYSLOG,
+    "syslog_addr": SYSLOG,
+    "syslog_prefix": SYSLOG,
+    "syslog_facility": SYSLOG,
+    "statsd_host": STATSD,
+    "statsd_prefix": STATSD,
+    "dogstatsd_tags": STATSD,
+    "enable_backlog_metric": STATSD,
+    # development and diagnosis
+    "reload": RELOAD,
+    "reload_engine": RELOAD,
+    "reload_extra_files": RELOAD,
+    "spew": NotYet("diagnosis"),
+    "check_config": Same("also tries the binds, the TLS files and the worker class"),
+    "print_config": Same("also says where each value comes from"),
+    # control interface
+    "control_socket": CONTROL,
+    "control_socket_mode": CONTROL,
+    "control_socket_disable": Ignored("there is no control socket yet"),
+    # job processes, "dirty arbiters"
+    "dirty_apps": DIRTY,
+    "dirty_workers": DIRTY,
+    "dirty_timeout": DIRTY_DETAIL,
+    "dirty_threads": DIRTY_DETAIL,
+    "dirty_graceful_timeout": DIRTY_DETAIL,
+    # hooks
+    "on_starting": SAME,
+    "on_reload": RELOAD,
+    "when_ready": SAME,
+    "pre_fork": SAME,
+    "post_fork": SAME,
+    "post_worker_init": SAME,
+    "worker_int": SAME,
+    "worker_abort": RELOAD,
+    "pre_exec": RELOAD,
+    "pre_request": SAME,
+    "post_request": SAME,
+    "child_exit": SAME,
+    "worker_exit": SAME,
+    "nworkers_changed": SAME,
+    "on_exit": SAME,
+    "on_dirty_starting": DIRTY_DETAIL,
+    "dirty_post_fork": DIRTY_DETAIL,
+    "dirty_worker_init": DIRTY_DETAIL,
+    "dirty_worker_exit": DIRTY_DETAIL,
+}
+
+# Ours, accepted before what they do is built.
+NOT_YET = {
+    "boot_timeout": RELOAD,
+    "max_worker_lifetime": RELOAD,
+    "max_worker_memory": RELOAD,
+}
+
+# What people write after -k, and the worker class that does it.
+WORKER_CLASSES = {
+    "sync": "sync",
+    "gthread": "gthread",
+    "asgi": "asgi",
+    "gevent": "gevent",
+    "gevent_wsgi": "gevent",
+    "gevent_pywsgi": "gevent",
+    "eventlet": "eventlet",
+    "tornado": "tornado",
+    "gunicorn.workers.sync.SyncWorker": "sync",
+    "gunicorn.workers.gthread.ThreadWorker": "gthread",
+    "gunicorn.workers.gasgi.ASGIWorker": "asgi",
+    "gunicorn.workers.ggevent.GeventWorker": "gevent",
+    "gunicorn.workers.ggevent.GeventPyWSGIWorker": "gevent",
+    "gunicorn.workers.gtornado.TornadoWorker": "tornado",
+    "gunicorn.workers.geventlet.EventletWorker": "eventlet",
+    "uvicorn.workers.UvicornWorker": "asgi",
+    "uvicorn_worker.UvicornWorker": "asgi",
+}
+BUILT_WORKER_CLASSES = ("sync", "gthread")

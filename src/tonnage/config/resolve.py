@@ -1,0 +1,104 @@
+"""Sources -> Config and the origin of every value. Pure: what the sources say was read elsewhere.
+
+One rule, no exceptions per setting: the last source that names a setting decides; its value is parsed and checked once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TypeAlias, cast
+
+from tonnage.config import gunicorn
+from tonnage.config.model import SPECS, Config
+from tonnage.config.setting import Spec
+from tonnage.config.show import shown
+from tonnage.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    value: object
+    origin: str  # "--workers", "$PORT", "gunicorn.conf.py:12"
+
+
+Source: TypeAlias = Mapping[str, Given]
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    config: Config
+    origins: Mapping[str, str]
+    notes: tuple[str, ...] = ()  # what was decided on the way; worth an info line
+
+
+def resolve(sources: Sequence[Source]) -> Resolved:
+    """Sources go from weak to strong. Raises ConfigError for the first value that is refused."""
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    for name, spec in SPECS.items():
+        given = next((source[name] for source in reversed(sources) if name in source), None)
+        values[name] = spec.default if given is None else accept(spec, given)
+        origins[name] = DEFAULT if given is None else given.origin
+    return settle(Config(**values), origins)  # type: ignore[arg-type]  # each was parsed by its own Spec
+
+
+def accept(spec: Spec, given: Given) -> object:
+    try:
+        value = spec.kind.parse(given.value)
+    except ValueError as exc:
+        raise refusal(spec, given.value, given.origin, str(exc)) from exc
+    if problem := spec.check(value):
+        raise refusal(spec, value, given.origin, problem)
+    return value
+
+
+def refusal(spec: Spec, value: object, origin: str, problem: str) -> ConfigError:
+    return ConfigError(f"{spec.name} = {shown(value)} (from {origin}) {problem}; the default is {shown(spec.default)}")
+
+
+def settle(config: Config, origins: dict[str, str]) -> Resolved:
+    """What settings mean together."""
+    if config.worker_class == "sync" and config.threads > 1:
+        note = f"{config.threads} threads (from {origins['threads']}): the worker class is gthread, not sync"
+        origins["worker_class"] = f"threads = {config.threads}"
+        return Resolved(replace(config, worker_class="gthread"), origins, (note,))
+    return Resolved(config, origins)
+
+
+def near_miss(name: str) -> str | None:
+    """The setting somebody probably meant. Helper names in Python files are no misses, so it must be close."""
+    plain = name.lower().replace("-", "_")
+    return plain if plain in SPECS else next(iter(get_close_matches(plain, SPECS, n=1, cutoff=0.8)), None)
+
+
+def differs(resolved: Resolved, name: str) -> bool:
+    """Whether somebody asked for something else than the default."""
+    return resolved.origins[name] != DEFAULT and getattr(resolved.config, name) != SPECS[name].default
+
+
+def verdict(name: str) -> gunicorn.Verdict:
+    return gunicorn.VERDICTS.get(name) or gunicorn.NOT_YET.get(name) or gunicorn.SAME
+
+
+def unbuilt(resolved: Resolved) -> list[str]:
+    """Settings that were asked for, and that the server starts without."""
+    found = [name for name in SPECS if isinstance(verdict(name), gunicorn.NotYet) and differs(resolved, name)]
+    return [name for name in found if name != "worker_class" and not cast("gunicorn.NotYet", verdict(name)).stops]
+
+
+def obstacles(resolved: Resolved) -> list[str]:
+    """Why the server must not start: what was asked for is missing, and serving without it would be wrong."""
+    config = resolved.config
+    found = [
+        f"{name} = {shown(getattr(config, name))} (from {resolved.origins[name]}) is not built yet: {each.stops}"
+        for name in SPECS
+        if isinstance(each := verdict(name), gunicorn.NotYet) and each.stops and differs(resolved, name)
+    ]
+    if config.worker_class not in gunicorn.BUILT_WORKER_CLASSES:
+        built = " and ".join(gunicorn.BUILT_WORKER_CLASSES)
+        origin = resolved.origins["worker_class"]
+        found.insert(0, f"worker_class = {config.worker_class!r} (from {origin}) is not built yet; {built} are")
+    return found

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tonnage.config.gunicorn import WORKER_CLASSES
+from tonnage.config.kinds import COUNT, OCTETS, PATH, SECONDS, SWITCH
+from tonnage.config.setting import Kind, at_least, setting
+
+
+def worker_class(raw: object) -> str:
+    """A name, a dotted path or a class, as the name of the worker class that does it."""
+    if isinstance(raw, str):
+        name = raw.strip()
+    elif isinstance(raw, type):
+        name = f"{raw.__module__}.{raw.__qualname__}"
+    else:
+        raise ValueError(f"must be a name such as {_listed(('sync', 'gthread'))}, or a class")  # noqa: TRY004
+    name = name.removeprefix("egg:gunicorn#")
+    found = WORKER_CLASSES.get(name.replace(":", "."), name)
+    if found not in WORKER_CLASSES.values() and "." not in found and ":" not in found:
+        raise ValueError(f"must be {_listed(sorted(set(WORKER_CLASSES.values())))}, or a dotted path to a class")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + f" or {names[-1]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """Workers."""
+
+    workers: int = setting(
+        1,
+        "-w",
+        "--workers",
+        kind=COUNT,
+        variable="WEB_CONCURRENCY",
+        check=at_least(1),
+        meaning="How many worker processes serve requests.",
+    )
+    worker_class: str = setting(
+        "sync",
+        "-k",
+        "--worker-class",
+        kind=Kind("NAME", worker_class),
+        meaning="How a worker serves: sync (one request at a time) or gthread (a pool of threads).",
+        why="One request at a time is the easiest to reason about; `threads` above 1 turns it into gthread.",
+    )
+    threads: int = setting(
+        1,
+        "--threads",
+        kind=COUNT,
+        check=at_least(1),
+        meaning="How many requests one worker serves at the same time, each in a thread.",
+    )
+    worker_connections: int = setting(
+        1000,
+        "--worker-connections",
+        kind=COUNT,
+        check=at_least(1),
+        meaning="How many connections one worker may hold open, idle ones included.",
+        why="Bounds the memory and file descriptors that slow or idle clients can take.",
+    )
+    max_requests: int = setting(
+        0,
+        "--max-requests",
+        kind=COUNT,
+        check=at_least(0),
+        meaning="Replace a worker after so many requests; 0 never does.",
+    )
+    max_requests_jitter: int = setting(
+        0,
+        "--max-requests-jitter",
+        kind=COUNT,
+        check=at_least(0),
+        meaning="Up to so many requests are added to max_requests, at random for each worker.",
+        why="Set it with max_requests, or all workers reach the limit together.",
+    )
+    max_worker_lifetime: float = setting(
+        0.0,
+        "--max-worker-lifetime",
+        kind=SECONDS,
+        meaning="Replace a worker after so many seconds; 0 never does.",
+        why="Off: recycling hides leaks, so it is asked for.",
+    )
+    max_worker_memory: int = setting(
+        0,
+        "--max-worker-memory",
+        kind=OCTETS,
+        check=at_least(0),
+        meaning="Replace a worker that has grown over so many bytes (its proportional share, PSS); 0 never does.",
+        why="Off: what is too much depends on the machine and the application.",
+    )
+    preload_app: bool = setting(
+        False,
+        "--preload",
+        kind=SWITCH,
+        meaning="Import the application once and fork the workers from there, so that they share its memory.",
+    )
+    worker_tmp_dir: str | None = setting(
+        None,
+        "--worker-tmp-dir",
+        kind=PATH,
+        meaning="Directory for the workers' heartbeat files.",
+    )
