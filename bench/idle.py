@@ -1,0 +1,59 @@
+"""Clients that got an answer and keep their connection without a word, as browsers and proxies do."""
+
+import contextlib
+import select
+import socket
+from collections.abc import Iterator
+
+from .cases import Case
+
+PATIENCE_S = 5.0  # for one connection and its one answer
+
+
+class Idle:
+    """Connections, opened one after the other; `problem` says why there are fewer than asked for."""
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+        self.problem = ""
+
+    def open(self, count: int, case: Case, port: int, answer: bytes) -> None:
+        lines = [f"GET {case.path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *(f"{n}: {v}" for n, v in case.fields.items())]
+        request = "\r\n".join([*lines, "", ""]).encode()
+        try:
+            for _ in range(count):
+                self.sockets.append(socket.create_connection(("127.0.0.1", port), PATIENCE_S))
+                _exchange(self.sockets[-1], request, answer)
+        except OSError as exc:
+            self.problem = f"connection {len(self.sockets):,}: {exc}"
+
+    def lost(self) -> int:
+        """How many the server has closed: an idle connection is readable at its end only."""
+        poll = select.poll()
+        for sock in self.sockets:
+            poll.register(sock, select.POLLIN | select.POLLRDHUP)
+        return len(poll.poll(0))
+
+    def close(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+
+
+def _exchange(sock: socket.socket, request: bytes, answer: bytes) -> None:
+    sock.sendall(request)
+    received = b""
+    while not received.endswith(b"\r\n\r\n" + answer):
+        piece = sock.recv(65536)
+        if not piece:
+            raise ConnectionResetError("closed without the whole answer")
+        received += piece
+
+
+@contextlib.contextmanager
+def idle_connections(count: int, case: Case, port: int, answer: bytes) -> Iterator[Idle]:
+    idle = Idle()
+    try:
+        idle.open(count, case, port, answer)
+        yield idle
+    finally:
+        idle.close()

@@ -1,0 +1,69 @@
+"""What was promised, held against what was measured. Nobody writes a verdict by hand."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .cases import CPU, P99, PER_CONNECTION, PSS_1, PSS_4, Metric
+from .peers import PEERS
+from .results import Results, Spread
+
+OURS = "tonnage sync"
+CEILING = "nginx"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    promise: str
+    found: str
+    met: bool | None  # None: not measured
+
+    @property
+    def word(self) -> str:
+        return "not measured" if self.met is None else "met" if self.met else "**not met**"
+
+
+def verdicts(results: Results) -> Iterator[Verdict]:
+    rivals = [peer.name for peer in PEERS if peer.package != "tonnage" and peer.name != CEILING]
+    supervised = [peer.name for peer in PEERS if peer.name in rivals and peer.supervised]
+    yield _work(results, "hello", [CEILING], 0.40, "Hello: at least 0.40 of nginx")
+    yield _work(results, "hello", supervised, 1.0, "Hello: above every supervised peer", strictly=True)
+    yield _work(results, "close", ["uWSGI", "uWSGI router"], 1.0, "Hello without keep-alive: at least uWSGI's")
+    for case in ("django-hello", "django-orm", "django-template"):
+        yield _work(results, case, rivals, 0.97, f"{case}: not below any peer by more than 3 %")
+    yield _no_more(results, "mixed", P99, "Slow among fast: p99 of hello not worse than Gunicorn sync's")
+    yield _no_more(results, "memory", PSS_1, "Memory of supervisor and 1 worker: not above Gunicorn's")
+    yield _no_more(results, "memory", PSS_4, "Memory of supervisor and 4 workers: not above Gunicorn's")
+    found = results.figure("idle", OURS, PER_CONNECTION.key)
+    promise = "At most 6 KiB for an idle connection"
+    yield Verdict(promise, f"{spread(found, 2)} KiB" if found else "", found.median <= 6 if found else None)
+
+
+def _work(
+    results: Results, case: str, rivals: list[str], least: float, promise: str, *, strictly: bool = False
+) -> Verdict:
+    """Requests per CPU second, as a multiple of the rival that does best; in pairs of one round."""
+    ratios = {rival: results.ratio(case, rival, OURS, CPU.key) for rival in rivals}
+    missing = [rival for rival, ratio in ratios.items() if ratio is None]
+    without = f"; without {', '.join(missing)}, see below" if missing else ""
+    best, nearest = min(
+        ((rival, ratio) for rival, ratio in ratios.items() if ratio),
+        key=lambda pair: pair[1].median,
+        default=("", None),
+    )
+    if nearest is None:
+        return Verdict(promise, "", None)
+    met = nearest.median > least if strictly else nearest.median >= least
+    return Verdict(promise, f"{spread(nearest, 2)} of {best}{without}", met)
+
+
+def _no_more(results: Results, case: str, metric: Metric, promise: str) -> Verdict:
+    ours, theirs = (results.figure(case, peer, metric.key) for peer in (OURS, "gunicorn sync"))
+    if ours is None or theirs is None:
+        return Verdict(promise, "", None)
+    found = f"{spread(ours, metric.digits)} against {spread(theirs, metric.digits)} {metric.heading}"
+    return Verdict(promise, found, ours.median <= theirs.median)
+
+
+def spread(found: Spread, digits: int) -> str:
+    median, low, high = (f"{value:,.{digits}f}" for value in (found.median, found.low, found.high))
+    return median if low == high == median else f"{median} ({low} to {high})"
