@@ -13,18 +13,21 @@ from tonnage.errors import LocalProtocolError, RemoteProtocolError
 from tonnage.http import state, write
 from tonnage.http.body import Chunked
 from tonnage.http.fields import Field
-from tonnage.http.head import RequestHead, parse
+from tonnage.http.framing import Section
+from tonnage.http.head import LONGEST_KNOWN, RequestHead, parse, parse_repeated
 from tonnage.http.limits import Limits, Policy
 from tonnage.http.state import BODY, CLOSED, DONE, END, HEAD, STARTED, WAITING, End
 from tonnage.http.structure import Watch
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CR = 13
+SLASH = 47
 
 
 class Connection:
     __slots__ = (
-        "_at", "_buffer", "_chunked", "_ended", "_framing", "_head", "_left", "_limits", "_owes_continue", "_policy",
-        "_reading", "_to_read", "_trusted", "_watch", "_writing", "excess", "keep_alive", "trailers",
+        "_at", "_buffer", "_chunked", "_ended", "_framing", "_head", "_known", "_left", "_limits", "_owes_continue",
+        "_policy", "_reading", "_tail", "_to_read", "_trusted", "_watch", "_writing", "excess", "keep_alive", "trailers",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, policy: Policy, *, trusted: bool = False) -> None:
@@ -39,6 +42,8 @@ class Connection:
         self._writing = WAITING
         self._watch: Watch | None = None  # of a head that came in part
         self._head: RequestHead | None = None  # what is being answered
+        self._known: Section | None = None  # judged fields of the last request, and
+        self._tail = b""  # their octets from the end of the request line on: most clients send them again and again
         self._to_read = 0  # of content with a length
         self._chunked: Chunked | None = None
         self._owes_continue = False
@@ -89,13 +94,26 @@ class Connection:
     def _next_head(self) -> RequestHead | None:
         data = self._buffer
         at = self._at
+        if self._known is not None:
+            line_end = data.find(b"\r\n", at)
+            if line_end > at and data.startswith(self._tail, line_end):
+                head = parse_repeated(bytes(data[at:line_end]), self._known, self._limits, self._policy)
+                if head is not None:
+                    self._consume(line_end + len(self._tail))
+                    return self._begin_request(head)
         end = data.find(b"\r\n\r\n", at if self._watch is None else max(at, self._watch.seen - 3))
-        if end <= at or data[at] == 13:
-            return self._part_of_head() if data or self._ended else None
-        block = data[at:end]
+        if end <= at or data[at] == CR:
+            return self._part_of_head() if data else None
+        block = bytes(data[at:end])
         self._consume(end + 4)
+        head = parse(block, self._limits, self._policy, trusted=self._trusted)
+        if head.keep_alive and head.target[0] == SLASH:
+            self._tail = block[len(head.line) :] + b"\r\n\r\n"
+            self._known = head if len(self._tail) <= LONGEST_KNOWN else None
+        return self._begin_request(head)
+
+    def _begin_request(self, head: RequestHead) -> RequestHead:
         self._watch = None
-        head = parse(bytes(block), self._limits, self._policy, trusted=self._trusted)
         self._head = head
         self._reading = DONE
         if head.has_body:
@@ -263,6 +281,11 @@ class Connection:
     def _content_is_here(self) -> bool:
         """Content that nobody read can be skipped if we hold all of it; else the next request cannot be found."""
         return self._chunked is None and self._to_read <= self.buffered
+
+    @property
+    def sends_content(self) -> bool:
+        """The response that has begun may have content: it does not answer HEAD, and is not a 204 or 304."""
+        return self._framing != state.NOTHING
 
     def data(self, chunk: bytes) -> bytes:
         """Content, framed; b"" where the response may have none.

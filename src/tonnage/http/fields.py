@@ -32,14 +32,14 @@ ROLES: Final = {
     b"content-type": CONTENT_TYPE,
 }
 
-KNOWN_LINES = 2048
+KNOWN_LINES = 1024
 KNOWN_NAMES = 512
 LONGEST_KNOWN = 256
-COLON = 58
+LONGEST_NAME = 64
 # Secrets are not kept; and what differs in every request would only push out the lines that do not.
 _forgotten = re.compile(
-    rb"cookie|auth|token|secret|key|csrf|xsrf|session|passw|signature|jwt|saml|assertion|credential"
-    rb"|content-length|request-id|correlation|trace|span|x-forwarded-for|x-real-ip|cf-ray|date|referer|if-",
+    rb"cookie|auth|token|secret|key|csrf|xsrf|session|passw|signature|jwt|saml|assertion|credential|referer"
+    rb"|content-length|request-id|correlation|trace|span|cf-ray|if-",
 ).search
 
 
@@ -66,7 +66,7 @@ class Field:
 
 
 _lines: dict[bytes, Field] = {}
-_names: dict[bytes, tuple[bytes, str, int]] = {}
+_names: dict[bytes, tuple[bytes, str, int, bool]] = {}
 known_line = _lines.get
 
 
@@ -75,9 +75,8 @@ def learn_line(line: bytes, policy: Policy) -> Field:
     name, colon, value = line.partition(b":")
     if not colon:
         raise RemoteProtocolError("a field line has no colon")
-    if policy.strip_field_spaces:
-        name = name.rstrip(grammar.OWS)
-    lower, cgi, role = _names.get(name) or _learn_name(name)
+    tidy = name.rstrip(grammar.OWS) if policy.strip_field_spaces else name
+    lower, cgi, role, memorable = _names.get(tidy) or _learn_name(tidy)
     value = value.strip(grammar.OWS)
     text = value.decode("latin-1")
     if not text.isprintable() and grammar.bad_octet(value):
@@ -85,14 +84,14 @@ def learn_line(line: bytes, policy: Policy) -> Field:
     if role == HOST:
         grammar.check_host(value)
     field = Field(lower, value, cgi, text, role)
-    if len(line) <= LONGEST_KNOWN and line[len(name)] == COLON and not _forgotten(lower):
+    if memorable and len(line) <= LONGEST_KNOWN and len(tidy) == len(name):  # a strict policy must not know a lax line
         if len(_lines) >= KNOWN_LINES:
             _lines.clear()
         _lines[line] = field
     return field
 
 
-def _learn_name(name: bytes) -> tuple[bytes, str, int]:
+def _learn_name(name: bytes) -> tuple[bytes, str, int, bool]:
     if not grammar.is_token(name):
         if name[:1] in {b" ", b"\t"}:
             raise RemoteProtocolError("a folded field line (obs-fold) is not accepted")
@@ -102,8 +101,8 @@ def _learn_name(name: bytes) -> tuple[bytes, str, int]:
     cgi = name.decode("ascii").upper().replace("-", "_")
     if role not in {CONTENT_LENGTH, CONTENT_TYPE}:
         cgi = "HTTP_" + cgi
-    entry = (lower, cgi, role)
-    if len(name) <= 64:
+    entry = (lower, cgi, role, _forgotten(lower) is None)
+    if len(name) <= LONGEST_NAME:
         if len(_names) >= KNOWN_NAMES:
             _names.clear()
         _names[name] = entry
@@ -111,6 +110,6 @@ def _learn_name(name: bytes) -> tuple[bytes, str, int]:
 
 
 def make(name: bytes, value: bytes) -> Field:
-    """A field of our own making, for tests and for what a target says in a field's place."""
-    lower, cgi, role = _learn_name(name)
+    """A field of our own making: what a target says in a field's place."""
+    lower, cgi, role, _ = _learn_name(name)
     return Field(lower, value, cgi, value.decode("latin-1"), role)

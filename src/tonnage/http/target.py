@@ -9,14 +9,6 @@ from tonnage.http.limits import Policy
 METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
 }
-MINORS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
-
-
-def split(line: bytes) -> list[bytes]:
-    words = line.split(b" ")
-    if len(words) != 3:
-        raise RemoteProtocolError("the request line is not method, target and version")
-    return words
 
 
 def parse_method(word: bytes, policy: Policy) -> str:
@@ -31,6 +23,9 @@ def parse_method(word: bytes, policy: Policy) -> str:
 
 
 def parse_version(word: bytes, policy: Policy) -> int:
+    """The minor version."""
+    if word in {b"HTTP/1.1", b"HTTP/1.0"}:
+        return word[-1] - 48
     if not grammar.is_version(word):
         raise RemoteProtocolError("the request line does not end in an HTTP version")
     if word.startswith(b"HTTP/1.") and policy.permit_unconventional_version:

@@ -17,16 +17,31 @@ CLOSE: Final = 1
 SERVER: Final = 2
 DATE: Final = 4
 
+# What a field's name means here
+PLAIN: Final = 0
+LENGTH: Final = 1
+DROPPED: Final = 2  # hop-by-hop: the connection is ours to speak about (PEP 3333)
+CONNECTION: Final = 3  # dropped too, but its wish to close is granted
+OWN_SERVER: Final = 4
+OWN_DATE: Final = 5
+SECRET: Final = 6  # or never the same twice: its lines are not remembered
+
+ROLES = {
+    "content-length": LENGTH,
+    "connection": CONNECTION,
+    "server": OWN_SERVER,
+    "date": OWN_DATE,
+    **dict.fromkeys(
+        ("keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "trailers",
+         "transfer-encoding", "upgrade"), DROPPED,
+    ),
+}  # fmt: skip
+
 # What a status says about content (RFC 9110 15)
 CONTENT: Final = 0
 NO_CONTENT: Final = 1  # 204: neither content nor length
 EMPTY: Final = 2  # 205: length 0
 NOT_MODIFIED: Final = 3  # 304: no content; a length is that of the content not sent
-
-HOP_BY_HOP = frozenset({
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-    "te", "trailer", "trailers", "transfer-encoding", "upgrade",
-})  # fmt: skip
 
 REASONS = {
     400: "Bad Request", 403: "Forbidden", 408: "Request Timeout", 413: "Content Too Large", 414: "URI Too Long",
@@ -37,13 +52,16 @@ REASONS = {
 
 KNOWN_PAIRS = 1024
 KNOWN_STATUSES = 128
+KNOWN_NAMES = 256
 LONGEST_KNOWN = 256
+LONGEST_NAME = 64
 _forgotten = re.compile(
     r"cookie|auth|token|secret|key|csrf|session|location|etag|last-modified|expires|request-id|date"
 ).search
 _status = re.compile(r"([2-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?").fullmatch
 
 _pairs: dict[tuple[str, str], bytes] = {}
+_roles: dict[str, int] = {}
 _statuses: dict[str, tuple[bytes, int]] = {}
 known_status = _statuses.get
 
@@ -67,57 +85,70 @@ def collect(fields: Iterable[tuple[str, str]], lines: list[bytes]) -> tuple[int 
     length: int | None = None
     flags = 0
     known = _pairs.get
-    for pair in fields:
-        line = known(pair)
-        if line is not None:
-            lines.append(line)
-            continue
-        name, value = _check_pair(pair)
-        if name == "content-length":
-            declared = parse_length(value)
-            if length not in {None, declared}:
-                raise LocalProtocolError("two different Content-Length fields")
-            length = declared
-        elif name in HOP_BY_HOP:
-            if name == "connection" and "close" in value.lower():
-                flags |= CLOSE
-        else:
-            lines.append(_learn_pair(pair, name))
-            if name == "server":
-                flags |= SERVER
-            elif name == "date":
-                flags |= DATE
+    try:
+        for pair in fields:
+            line = known(pair)
+            if line is not None:
+                lines.append(line)
+                continue
+            name, value = pair
+            role = _roles.get(name)
+            if role is None:
+                role = _learn_name(name)
+            if role == LENGTH:
+                length = parse_length(value, length)
+            elif role == PLAIN:
+                lines.append(_learn_pair(pair))
+            else:
+                flags |= _collect_special(role, name, value, lines)
+    except (AttributeError, TypeError, ValueError):
+        raise LocalProtocolError("the fields are not a list of tuples of two latin-1 strings") from None
     return length, flags
 
 
-def parse_length(value: str) -> int:
+def _collect_special(role: int, name: str, value: str, lines: list[bytes]) -> int:
+    line = _line(name, value)
+    if role in {DROPPED, CONNECTION}:
+        return CLOSE if role == CONNECTION and "close" in value.lower() else 0
+    lines.append(line)
+    return {OWN_SERVER: SERVER, OWN_DATE: DATE}.get(role, 0)
+
+
+def parse_length(value: str, other: int | None) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= 18):
         raise LocalProtocolError(f"the Content-Length {value!r} is not a number")
-    return int(value)
+    length = int(value)
+    if other is not None and other != length:
+        raise LocalProtocolError("two different Content-Length fields")
+    return length
 
 
-def _check_pair(pair: tuple[str, str]) -> tuple[str, str]:
-    """The lower-case name and the value, or what is wrong with them."""
-    try:
-        name, value = pair
-        octets = name.encode("ascii")
-        content = value.encode("latin-1")
-    except (AttributeError, TypeError, ValueError):
-        raise LocalProtocolError(f"the field {pair!r} is not a tuple of two latin-1 strings") from None
-    if not grammar.is_token(octets):
+def _learn_name(name: str) -> int:
+    if not grammar.is_token(name.encode("latin-1")):
         raise LocalProtocolError(f"the field name {name!r} is not a token")
-    if grammar.bad_octet(content):
-        raise LocalProtocolError(f"the value {value!r} of the field {name} has a control character")
-    return name.lower(), value
+    lower = name.lower()
+    role = ROLES.get(lower, SECRET if _forgotten(lower) else PLAIN)
+    if len(name) <= LONGEST_NAME:
+        if len(_roles) >= KNOWN_NAMES:
+            _roles.clear()
+        _roles[name] = role
+    return role
 
 
-def _learn_pair(pair: tuple[str, str], lower: str) -> bytes:
-    line = f"{pair[0]}: {pair[1]}\r\n".encode("latin-1")
-    if lower not in {"server", "date"} and len(line) <= LONGEST_KNOWN and not _forgotten(lower):
+def _learn_pair(pair: tuple[str, str]) -> bytes:
+    line = _line(*pair)
+    if len(line) <= LONGEST_KNOWN:
         if len(_pairs) >= KNOWN_PAIRS:
             _pairs.clear()
         _pairs[pair] = line
     return line
+
+
+def _line(name: str, value: str) -> bytes:
+    octets = value.encode("latin-1")
+    if not value.isprintable() and grammar.bad_octet(octets):
+        raise LocalProtocolError(f"the value {value!r} of the field {name} has a control character")
+    return b"%b: %b\r\n" % (name.encode("ascii"), octets)
 
 
 def refusal(status: int, *, content: bool, retry_after_s: int | None) -> bytes:

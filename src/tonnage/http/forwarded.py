@@ -1,0 +1,59 @@
+"""Who is believed about the client: peers that are ours, and the scheme that they say the client used.
+
+Only the scheme is taken from a field. X-Forwarded-For is not: which of its entries is true depends on how many proxies
+there are, which nobody has told us.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+
+from tonnage.errors import RemoteProtocolError
+from tonnage.http.fields import Field
+
+REMEMBERED = 1024  # peers; proxies are few, and strangers must not fill the memory
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def trust(allowed: Iterable[str]) -> Callable[[str], bool]:
+    """A judge of peers' addresses; "" is the peer of a Unix socket, whom the file system has let in."""
+    names = set(allowed)
+    if "*" in names:
+        return lambda _peer: True
+    networks = [ipaddress.ip_network(name, strict=False) for name in names]
+    verdicts = {"": True}
+
+    def is_trusted(peer: str) -> bool:
+        verdict = verdicts.get(peer)
+        if verdict is None:
+            if len(verdicts) >= REMEMBERED:
+                verdicts.clear()
+                verdicts[""] = True
+            verdict = verdicts[peer] = _is_in(peer, networks)
+        return verdict
+
+    return is_trusted
+
+
+def _is_in(peer: str, networks: list[Network]) -> bool:
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    if address.version == 6 and address.ipv4_mapped is not None:  # an IPv4 client of a dual-stack listener
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+def scheme(fields: Iterable[Field], markers: Mapping[str, str]) -> str:
+    """What a believed peer says; `markers`: upper-case field name -> the value that means https."""
+    verdicts = {
+        field.text == https
+        for field in fields
+        if (https := markers.get(field.name.decode("ascii").upper())) is not None
+    }
+    if len(verdicts) > 1:
+        raise RemoteProtocolError("the proxy's scheme fields contradict each other")
+    return "https" if True in verdicts else "http"
