@@ -1,11 +1,141 @@
-"""`tonnage check APP`."""
+"""`tonnage check APP`: would it start? Tries everything a start tries, and leaves nothing behind."""
 
 from __future__ import annotations
 
-from tonnage.cli.serve import refuse_the_impossible
+import os
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tonnage.cli.neighbour import running_tonnage
+from tonnage.cli.trial import load_in_child
+from tonnage.config.model import Config
 from tonnage.config.sources import Loaded
+from tonnage.config.values import Address
+from tonnage.errors import BindError
+from tonnage.system.listeners import close_listeners, open_listeners
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    what: str
+    text: str
+    is_problem: bool = False
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{'FAIL' if self.is_problem else 'ok':<4}  {self.what:<11}  {self.text}"
+
+
+Step = Callable[[Loaded], Iterator[Finding]]
 
 
 def run(loaded: Loaded) -> int:
-    refuse_the_impossible(loaded)
-    return 0
+    problems = 0
+    for step in STEPS:
+        for finding in step(loaded):
+            print(finding, flush=True)
+            if finding.detail:
+                print(finding.detail, file=sys.stderr, flush=True)
+            problems += finding.is_problem
+    print(f"{problems} problem{'s' * (problems != 1)}" if problems else "it would start")
+    return 1 if problems else 0
+
+
+def settings(loaded: Loaded) -> Iterator[Finding]:
+    for warning in loaded.warnings:
+        yield Finding("settings", f"note: {warning}")
+    for obstacle in loaded.obstacles:
+        yield Finding("settings", obstacle, is_problem=True)
+    if not loaded.obstacles:
+        where = f"the file is {loaded.file}" if loaded.file else "no configuration file"
+        yield Finding("settings", where)
+        config = loaded.config
+        yield Finding("workers", f"{config.workers} of class {config.worker_class}, {config.threads} thread(s) each")
+
+
+def files(loaded: Loaded) -> Iterator[Finding]:
+    """The directories that a pid file and logs are made in, and the logging configuration."""
+    config = loaded.config
+    for name in ("pidfile", "accesslog", "errorlog"):
+        path = getattr(config, name)
+        if path is not None and path != "-":
+            where = Path(config.chdir, path).parent
+            if not os.access(where, os.W_OK | os.X_OK):
+                yield Finding(
+                    name, f"{path}: no file can be made in {where}; create it, or choose another", is_problem=True
+                )
+    for name in ("logconfig", "logconfig_json"):
+        path = getattr(config, name)
+        if path is not None and not Path(config.chdir, path).is_file():
+            yield Finding(name, f"{path} is not a file", is_problem=True)
+
+
+def tls(loaded: Loaded) -> Iterator[Finding]:
+    config = loaded.config
+    if not config.is_ssl:
+        return
+    problem = tls_problem(config)
+    yield Finding("TLS", problem or f"{config.certfile} can be used", is_problem=bool(problem))
+
+
+def tls_problem(config: Config) -> str:
+    if config.certfile is None:
+        return "keyfile is set, but certfile is not; name the certificate with --certfile"
+    for path in (config.certfile, config.keyfile, config.ca_certs):
+        if path is not None and not os.access(path, os.R_OK):
+            return f"{path} is not there, or this user may not read it"
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(config.certfile, config.keyfile, password=_no_password)
+        if config.ca_certs is not None:
+            context.load_verify_locations(config.ca_certs)
+        if config.ciphers is not None:
+            context.set_ciphers(config.ciphers)
+    except ssl.SSLError as exc:
+        return f"{config.certfile} and {config.keyfile or 'the key in it'} cannot be used: {exc.reason or exc}"
+    except (OSError, ValueError) as exc:
+        return f"{config.certfile} and {config.keyfile or 'the key in it'} cannot be read: {exc}"
+    return ""
+
+
+def _no_password() -> str:
+    raise ValueError("the key needs a password; store it without one, readable by root only")
+
+
+def addresses(loaded: Loaded) -> Iterator[Finding]:
+    for address in loaded.config.bind:
+        yield listen(address, loaded.config)
+
+
+def listen(address: Address, config: Config) -> Finding:
+    try:
+        found = open_listeners([address], backlog=1, umask=config.umask, reuse_port=config.reuse_port)
+    except BindError as exc:
+        holder = running_tonnage(address)
+        if holder is None:
+            return Finding("address", str(exc), is_problem=True)
+        return Finding("address", f"{address} is held by a running Tonnage ({holder}), which this one would follow")
+    close_listeners(found, unlink=True)
+    return Finding("address", f"{address} is free")
+
+
+def application(loaded: Loaded) -> Iterator[Finding]:
+    config = loaded.config
+    if config.wsgi_app is None:
+        text = "none is named; try `tonnage check mysite.wsgi`, or set wsgi_app"
+        yield Finding("application", text, is_problem=True)
+        return
+    outcome = load_in_child(config)
+    if outcome.problem:
+        yield Finding("application", outcome.problem, is_problem=True, detail=outcome.detail)
+    elif outcome.kind == "asgi" and config.worker_class != "asgi":
+        text = f"{config.wsgi_app} is an ASGI application; worker class {config.worker_class} calls WSGI applications"
+        yield Finding("application", text, is_problem=True)
+    else:
+        yield Finding("application", f"{config.wsgi_app} is loaded: {outcome.kind.upper()}")
+
+
+STEPS: tuple[Step, ...] = (settings, files, tls, addresses, application)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from tonnage import __version__
@@ -18,12 +19,16 @@ COMMANDS: dict[str, Command] = {"serve": serve.run, "check": check.run, "setting
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(words)
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
     except TonnageError as exc:
         print(f"tonnage: {exc}", file=sys.stderr)
         return exc.exit_code
+    except BrokenPipeError:  # `tonnage --help | head`: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 def _run(words: list[str]) -> int:
@@ -33,9 +38,13 @@ def _run(words: list[str]) -> int:
     if {"-h", "--help"}.intersection(words):
         print(usage(), end="")
         return 0
-    named = COMMANDS.get(words[0]) if words else None
-    loaded = load(words[1:] if named else words, os.environ, Path.cwd())
-    return (named or _asked(loaded))(loaded)
+    command = COMMANDS.get(words[0]) if words else None
+    flags = words[1:] if command else words
+    if command is settings.run and "--json" in flags:
+        flags.remove("--json")
+        command = partial(settings.run, as_json=True)
+    loaded = load(flags, os.environ, Path.cwd())
+    return (command or _asked(loaded))(loaded)
 
 
 def _asked(loaded: Loaded) -> Command:

@@ -1,18 +1,45 @@
-"""`tonnage settings`: every setting, its value, and where that value comes from."""
+"""`tonnage settings`: every setting, its value, and where that value came from."""
 
 from __future__ import annotations
 
+import json
+import sys
+
+from tonnage.config import gunicorn
 from tonnage.config.model import SPECS
-from tonnage.config.show import shown
+from tonnage.config.resolve import verdict
+from tonnage.config.show import plain, shown
 from tonnage.config.sources import Loaded
 
+WIDEST_VALUE = 36  # a longer one pushes its origin to the right, instead of all others
 
-def run(loaded: Loaded) -> int:
-    print(table(loaded))
+
+def run(loaded: Loaded, *, as_json: bool = False) -> int:
+    print(as_object(loaded) if as_json else as_table(loaded))
+    for line in (*loaded.obstacles, *loaded.warnings):
+        print(f"tonnage: {line}", file=sys.stderr)
     return 0
 
 
-def table(loaded: Loaded) -> str:
-    rows = [(name, shown(getattr(loaded.config, name)), loaded.origins[name]) for name in sorted(SPECS)]
-    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-    return "\n".join(f"{name:<{first}}  {value:<{min(second, 40)}}  {origin}" for name, value, origin in rows)
+def as_object(loaded: Loaded) -> str:
+    found = {
+        name: {"value": plain(getattr(loaded.config, name)), "origin": loaded.origins[name], "built": _is_built(name)}
+        for name in SPECS
+    }
+    return json.dumps(found, indent=2)
+
+
+def as_table(loaded: Loaded) -> str:
+    rows = [(name, shown(getattr(loaded.config, name)), _origin(loaded, name)) for name in SPECS]
+    first = max(len(name) for name, _, _ in rows)
+    second = min(WIDEST_VALUE, max(len(value) for _, value, _ in rows))
+    return "\n".join(f"{name:<{first}}  {value:<{second}}  {origin}" for name, value, origin in rows)
+
+
+def _origin(loaded: Loaded, name: str) -> str:
+    origin = loaded.origins[name]
+    return origin if _is_built(name) else f"{origin} (not built yet)"
+
+
+def _is_built(name: str) -> bool:
+    return not isinstance(verdict(name), gunicorn.NotYet)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import cache
 from typing import Any, NoReturn
 
-from tonnage.config.model import SECTIONS, SPECS
+from tonnage.config.model import SPECS
 from tonnage.config.resolve import Given
 from tonnage.config.setting import Kind, Spec
-from tonnage.config.show import shown
 from tonnage.errors import UsageError
-
-Store = Callable[[argparse.Namespace, str, object, str], None]
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(f"{message} (see `tonnage --help`)")
 
 
 class Keep(argparse.Action):
@@ -31,7 +30,7 @@ class Keep(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         before: Given | None = getattr(namespace, self.dest, None)
-        value = self.const if values is None or values == [] else values
+        value = self.const if values == [] else values
         if SPECS[self.dest].kind.repeats and before is not None:
             value = (*before.value, *value)  # type: ignore[misc]  # a kind that repeats parses to a tuple
         setattr(namespace, self.dest, Given(value, self._spelled(option_string or "")))
@@ -42,34 +41,33 @@ class Keep(argparse.Action):
         return next((flag for flag in long if flag.startswith(written)), long[0])
 
 
-def parser(program: str) -> Parser:
-    result = Parser(prog=program, argument_default=argparse.SUPPRESS, add_help=False)
-    result.add_argument("app", nargs="*", metavar="APP")
-    for section in SECTIONS:
-        specs = [spec for spec in SPECS.values() if spec.name in section.__annotations__ and spec.flags]
-        if specs:
-            group = result.add_argument_group((section.__doc__ or "").rstrip(".").lower())
-            for spec in specs:
-                _add(group, spec)
+@cache
+def parser() -> Parser:
+    result = Parser(prog="tonnage", argument_default=argparse.SUPPRESS, add_help=False)
+    result.add_argument("app", nargs="*")
+    for spec in SPECS.values():
+        if spec.is_switch:
+            _add_switch(result, spec)
+        elif spec.flags:
+            _add(result, spec)
     return result
 
 
-def _add(group: argparse._ArgumentGroup, spec: Spec) -> None:
-    text = f"{spec.meaning} [{shown(spec.default)}]".replace("%", "%%")
-    if spec.is_switch:
-        group.add_argument(*spec.flags, dest=spec.name, action=Keep, nargs=0, const=True, help=text)
-        if spec.inverse:
-            group.add_argument(spec.inverse, dest=spec.name, action=Keep, nargs=0, const=False, help=argparse.SUPPRESS)
-        return
-    group.add_argument(
+def _add_switch(result: Parser, spec: Spec) -> None:
+    if spec.flags:
+        result.add_argument(*spec.flags, dest=spec.name, action=Keep, nargs=0, const=True)
+    if spec.inverse:
+        result.add_argument(spec.inverse, dest=spec.name, action=Keep, nargs=0, const=False)
+
+
+def _add(result: Parser, spec: Spec) -> None:
+    result.add_argument(
         *spec.flags,
         dest=spec.name,
         action=Keep,
         type=_typed(spec.kind),
         nargs="?" if spec.bare else None,
         const=spec.bare,
-        metavar=spec.kind.metavar,
-        help=text,
     )
 
 
@@ -83,8 +81,17 @@ def _typed(kind: Kind[object]) -> Callable[[str], object]:
     return read
 
 
-def given(arguments: Sequence[str], program: str = "tonnage") -> tuple[dict[str, Given], list[str]]:
-    """What the flags say, and the positional arguments."""
-    found = vars(parser(program).parse_intermixed_args(list(arguments)))
-    words: list[str] = found.pop("app", [])
-    return found, words
+def given(arguments: Sequence[str]) -> tuple[dict[str, Given], list[str]]:
+    """What the flags say, and the positional arguments. Raises UsageError."""
+    found, unknown = parser().parse_known_intermixed_args(list(arguments))
+    if unknown:
+        parser().error(f"there is no flag {unknown[0]}{_meant(unknown[0])}")
+    flags = vars(found)
+    words: list[str] = flags.pop("app", [])
+    return flags, words
+
+
+def _meant(flag: str) -> str:
+    known = [each for spec in SPECS.values() for each in (*spec.flags, spec.inverse) if each]
+    near = get_close_matches(flag.partition("=")[0], known, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else ""

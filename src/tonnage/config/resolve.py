@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from tonnage.config import gunicorn
 from tonnage.config.model import SPECS, Config
@@ -85,8 +85,11 @@ def verdict(name: str) -> gunicorn.Verdict:
 
 def unbuilt(resolved: Resolved) -> list[str]:
     """Settings that were asked for, and that the server starts without."""
-    found = [name for name in SPECS if isinstance(verdict(name), gunicorn.NotYet) and differs(resolved, name)]
-    return [name for name in found if name != "worker_class" and not cast("gunicorn.NotYet", verdict(name)).stops]
+    return [
+        name
+        for name in SPECS
+        if isinstance(each := verdict(name), gunicorn.NotYet) and not each.stops and differs(resolved, name)
+    ]
 
 
 def obstacles(resolved: Resolved) -> list[str]:

@@ -142,7 +142,7 @@ class Process:
     tmp_upload_dir: str | None = setting(
         None,
         kind=PATH,
-        meaning="Directory for uploads.",
+        meaning="Directory for bodies and responses that wait on disk; the system's temporary directory by default.",
     )
     paste: str | None = setting(
         None,

@@ -42,7 +42,7 @@ class Sockets:
         None,
         "--ready-fd",
         kind=optional(COUNT),
-        meaning="An inherited file descriptor: when a worker is really ready to serve, one line per listener is written "
-        "to it, and it is closed.",
+        meaning="An inherited file descriptor: when a worker is really ready, one line per listener is written to it, "
+        "and it is closed.",
         why="Readiness as s6 and tests want it: no polling, no sleeping, and port 0 is told as the port it became.",
     )

@@ -1,0 +1,77 @@
+"""Load the application as a worker would, in a child: importing may exit, crash or hang, and that is what is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+
+from tonnage.app import load
+from tonnage.config.model import Config
+from tonnage.errors import TonnageError
+from tonnage.system import privileges, processes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    kind: str = ""  # "wsgi" or "asgi"
+    problem: str = ""
+    detail: str = ""  # the traceback, when importing raised
+
+
+def load_in_child(config: Config) -> Outcome:
+    """Takes at most `boot_timeout`, if that is set."""
+    assert config.wsgi_app is not None
+    reading, writing = os.pipe()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        _report(config, config.wsgi_app, writing)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        answered = bool(select.select([pipe], [], [], config.boot_timeout or None)[0])
+        line = pipe.readline() if answered else b""
+    if not answered:
+        os.kill(pid, signal.SIGKILL)
+    ended = processes.how_it_ended(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    if not answered:
+        return Outcome(problem=f"it is still being loaded after {config.boot_timeout:g} s (limit: --boot-timeout)")
+    return Outcome(**json.loads(line)) if line else Outcome(problem=f"the process ended while loading it: {ended}")
+
+
+def _report(config: Config, spec: str, writing: int) -> None:
+    """Runs in the child, and ends it."""
+    try:
+        outcome = {"kind": _load(config, spec)}
+    except TonnageError as exc:
+        outcome = {"problem": str(exc), "detail": _raised(exc.__cause__)}
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with open(writing, "wb") as pipe:
+        pipe.write(json.dumps(outcome).encode() + b"\n")
+    os._exit(0)
+
+
+def _raised(exc: BaseException | None) -> str:
+    """The traceback from where the application's own code begins; "" when it never began."""
+    where = exc.__traceback__ if exc is not None else None
+    while where is not None and _is_machinery(where.tb_frame.f_code.co_filename):
+        where = where.tb_next
+    return "" if exc is None or where is None else "".join(traceback.format_exception(type(exc), exc, where))[-60_000:]
+
+
+def _is_machinery(file: str) -> bool:
+    return file == load.__file__ or "importlib" in file
+
+
+def _load(config: Config, spec: str) -> str:
+    os.chdir(config.chdir)
+    os.environ.update(config.env)
+    privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
+    return load.load_app(spec, [config.chdir, *config.pythonpath]).kind
