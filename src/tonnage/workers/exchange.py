@@ -51,6 +51,7 @@ class Tools:
     date: DateClock
     directory: str | None  # for temporary files
     write_timeout: float  # seconds a client may take nothing; 0 = forever
+    before: Callable[[RequestHead], None] | None = None  # the pre_request hook
 
 
 class Exchange:
@@ -58,7 +59,7 @@ class Exchange:
 
     __slots__ = (
         "_held", "_spool_limit", "client", "close", "content", "environ", "fields", "head", "http", "sent",
-        "queued_ns", "service_ns", "started", "status", "tools", "waited_ns", "wants_content",
+        "queued_ns", "service_ns", "status", "tools", "waited_ns", "wants_content",
     )  # fmt: skip
 
     def __init__(self, client: Client, head: RequestHead, content: BinaryIO, tools: Tools) -> None:
@@ -72,7 +73,6 @@ class Exchange:
         self.status = ""
         self.fields: ResponseFields = ()
         self.sent = 0
-        self.started = 0.0  # Unix time, for the access log
         self.queued_ns = self.waited_ns = 0  # in the queue for a thread
         self.service_ns = 0
         self.wants_content = True
@@ -108,6 +108,8 @@ class Exchange:
             trust(environ, door.gateway)
         if door.is_unix:
             name_server(environ)
+        if self.tools.before is not None:
+            self.tools.before(self.head)
         if environ["SCRIPT_NAME"] and not mount(environ):
             raise LocalProtocolError(f"the path is not below SCRIPT_NAME {environ['SCRIPT_NAME']!r}")
 
@@ -140,6 +142,8 @@ class Exchange:
         self.status = status
         self.fields = fields
         self.sent = len(content)
+        if self.http.excess:
+            self._report_excess()
         self._push(octets)
 
     def start(self, status: str, fields: ResponseFields, length: int | None) -> None:
@@ -156,6 +160,7 @@ class Exchange:
         self._push(octets)
 
     def send_file(self, fd: int, offset: int, count: int) -> None:
+        count = self.http.allowed(count)
         before, after = self.http.file_data(count)
         self.sent += count
         out = self._output()
@@ -170,6 +175,8 @@ class Exchange:
         self._held = b""
         if octets:
             self._push(octets)
+        if self.http.excess:
+            self._report_excess()
 
     def early_hints(self, fields: ResponseFields) -> None:
         """`wsgi.early_hints`: a 103 before the response (RFC 8297)."""
@@ -222,6 +229,11 @@ class Exchange:
             self.close = True
         else:
             self.refuse(500)
+
+    def _report_excess(self) -> None:
+        self.tools.log.warning(
+            "the application sent %d octets more than its Content-Length at %s; they were left out", self.http.excess, self._where()
+        )  # fmt: skip
 
     def _where(self) -> str:
         return self.head.line.decode("latin-1")

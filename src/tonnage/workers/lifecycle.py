@@ -17,7 +17,6 @@ from typing import Protocol
 from tonnage.app.load import LoadedApp, load_app
 from tonnage.config.model import Config
 from tonnage.errors import AppLoadError, TonnageError
-from tonnage.hooks import Worker
 from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
 from tonnage.system import privileges, processes
 from tonnage.system.scoreboard import Cell, WorkerState
@@ -40,7 +39,7 @@ class Service(Protocol):
     def close(self) -> None: ...
 
 
-OpenService = Callable[[Seat, LoadedApp, Worker], Service]
+OpenService = Callable[[Seat, LoadedApp], Service]
 
 
 class Lifecycle:
@@ -59,7 +58,7 @@ class Lifecycle:
         processes.set_title("worker", self.config.proc_name or self.config.default_proc_name)
         try:
             app = self._load()
-            service = self.service = open_service(seat, app, self.facade)
+            service = self.service = open_service(seat, app)
         except TonnageError as exc:
             return self._boot_failed(exc)
         wake_up = WakeUp(SIGNALS)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from tonnage import __version__
@@ -15,16 +13,16 @@ from tonnage.config.model import Config
 from tonnage.config.values import UnixAddress
 from tonnage.errors import AppLoadError
 from tonnage.hooks import Worker
-from tonnage.http import forwarded
+from tonnage.http import forwarded  # noqa
 from tonnage.http.limits import Limits, Policy
 from tonnage.observe.access import AccessLog
-from tonnage.observe.access import Exchange as Record
 from tonnage.system.listeners import Listener
 from tonnage.system.seat import Seat
 from tonnage.workers.client import Door
-from tonnage.workers.exchange import DateClock, Exchange, Tools
+from tonnage.workers.exchange import DateClock, Tools
 from tonnage.workers.poller import open_poller
 from tonnage.workers.threads import Loop, Rules, Timeouts
+from tonnage.workers.witness import AccessWitness, HookWitness, Witness, before
 
 SOFTWARE = f"tonnage/{__version__}"
 
@@ -47,32 +45,11 @@ class Errors:
         """Every record is written at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What happens after each response: the access log's line, the post_request hook."""
-
-    access: AccessLog | None
-    hook: Callable[[Worker, object, object, object], object] | None
-    worker: Worker
-
-    def __call__(self, exchange: Exchange, peer: str) -> None:
-        if self.access is not None:
-            self.access(
-                Record(
-                    head=exchange.head,
-                    line=exchange.head.line,
-                    environ=exchange.environ,
-                    status=exchange.status or "499 Client Closed Request",
-                    fields=exchange.fields,
-                    sent=exchange.sent,
-                    started=exchange.started,
-                    duration_s=exchange.service_ns / 1e9,
-                    peer=peer,
-                )
-            )
-
-
-def open_service(seat: Seat, app: LoadedApp, worker: Worker, config: Config, access: AccessLog | None, log: logging.Logger) -> Loop:  # noqa: E501
+def open_service(
+    seat: Seat, app: LoadedApp, config: Config, access: AccessLog | None, log: logging.Logger
+) -> Loop:  # fmt: skip
+    """Raises AppLoadError when the application is of the other calling convention."""
+    worker = seat.worker
     if app.kind == "asgi":
         raise AppLoadError(
             f"{config.wsgi_app} is an ASGI application, and worker class {config.worker_class} calls WSGI applications; "
@@ -86,12 +63,19 @@ def open_service(seat: Seat, app: LoadedApp, worker: Worker, config: Config, acc
         date=DateClock(),
         directory=config.tmp_upload_dir,
         write_timeout=config.write_timeout,
+        before=before(config.pre_request, worker),
     )
     doors = [_door(listener, config, log) for listener in seat.listeners]
-    loop = Loop(open_poller(), doors, tools, _rules(config, access, worker), seat.scoreboard.slot(seat.slot), threads)
+    rules = _rules(config, _witness(config, access, worker, log))
+    loop = Loop(open_poller(), doors, tools, rules, seat.scoreboard.slot(seat.slot), threads)
     if access is not None:
         loop.at_turn_end(access.flush)
     return loop
+
+
+def _witness(config: Config, access: AccessLog | None, worker: Worker, log: logging.Logger) -> Witness | None:
+    witness: Witness | None = AccessWitness(access) if access is not None else None
+    return HookWitness(config.post_request, worker, log, witness) if config.post_request is not None else witness
 
 
 def _door(listener: Listener, config: Config, log: logging.Logger) -> Door:
@@ -113,10 +97,7 @@ def _door(listener: Listener, config: Config, log: logging.Logger) -> Door:
     return Door(listener.sock, gateway, is_unix=is_unix)
 
 
-def _rules(config: Config, access: AccessLog | None, worker: Worker) -> Rules:
-    answered = None
-    if access is not None or config.post_request is not None:
-        answered = Answered(access, config.post_request, worker)
+def _rules(config: Config, witness: Witness | None) -> Rules:
     return Rules(
         timeouts=Timeouts(config.head_timeout, config.body_timeout, config.write_timeout, config.keepalive),
         limits=Limits.of(
@@ -137,5 +118,5 @@ def _rules(config: Config, access: AccessLog | None, worker: Worker) -> Rules:
         connections=config.worker_connections,
         siblings=config.workers > 1,
         is_trusted=forwarded.trust(config.forwarded_allow_ips),
-        answered=answered,
+        witness=witness,
     )

@@ -8,13 +8,12 @@ Deadlines are looked at once a second: none of them is a matter of milliseconds.
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic, monotonic_ns, time
+from time import monotonic, monotonic_ns
 from typing import BinaryIO
 
 from tonnage.errors import RemoteProtocolError
@@ -28,14 +27,13 @@ from tonnage.workers.exchange import Exchange, Tools
 from tonnage.workers.keepalive import KeepAlive
 from tonnage.workers.poller import NOTHING, READ, WRITE, Poller
 from tonnage.workers.pool import Inline, Pool
+from tonnage.workers.reception import Reception
+from tonnage.workers.witness import Witness
 
 RECEIVE = 65536  # octets asked of one recv(2)
-ACCEPTS = 16  # connections taken in one turn, so that kept ones get theirs
-TURN_S = 0.001  # accepting ends for this turn when it has taken so long
 LINGER_S = 2.0  # how long we read away what a client still sends after our last word
 DRAIN_IDLE_S = 1.0  # a kept connection may still bring a request for so long while draining
 TICK_S = 1.0
-OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Rules:
     connections: int
     siblings: bool
     is_trusted: Callable[[str], bool]  # the peer's address; "" on a Unix socket
-    answered: Callable[[Exchange, str], None] | None  # access log and post_request hook
+    witness: Witness | None  # access log and hooks
 
 
 class Loop:
@@ -68,7 +66,6 @@ class Loop:
         self.finished = False
         self.poller = poller
         self.tools = tools
-        self._doors = {door.sock.fileno(): door for door in doors}
         self._others: dict[int, Callable[[], None]] = {}
         self._turn_ends: list[Callable[[], None]] = []
         self._rules = rules
@@ -77,8 +74,9 @@ class Loop:
         self._keepalive = KeepAlive(allowed=rules.timeouts.keepalive > 0, siblings=rules.siblings)
         self._pool = Pool(threads, slot, self._completed_elsewhere) if threads > 1 else None
         self._dispatch = self._pool or Inline(slot, self._completed)
-        self._accepting = False
-        self._accept_after = 0.0
+        self._reception = Reception(
+            doors, poller, has_room=self._has_room, welcome=self._welcome, siblings=rules.siblings, log=tools.log
+        )
         self._now = monotonic()
         if self._pool is not None:
             self.watch(self._pool.fileno(), self._pool.woken)
@@ -100,13 +98,13 @@ class Loop:
                 client = self.clients.get(fd)
                 if client is not None:
                     self._attend(client, mask)
-                elif fd in self._doors:
-                    self._accept(self._doors[fd])
+                elif fd in self._reception.doors:
+                    self._reception.accept(self._reception.doors[fd])
                 elif fd in self._others:
                     self._others[fd]()
             self._dispatch.collect()
             self._now = monotonic()
-            self._open_or_shut()
+            self._reception.review(self._now, closing=self.draining)
             if self._now >= next_tick:
                 self._tick()
                 next_tick = self._now + TICK_S
@@ -121,7 +119,7 @@ class Loop:
         for client in self.clients.values():
             if client.phase in (Phase.KEPT, Phase.FRESH):
                 client.deadline = soon
-        self._open_or_shut()
+        self._reception.review(self._now, closing=self.draining)
 
     def quit(self) -> None:
         self.finished = True
@@ -155,59 +153,10 @@ class Loop:
         else:
             self._close(client)
 
-    # -- accepting -------------------------------------------------------------------------------------------------
+    # -- clients ---------------------------------------------------------------------------------------------------
 
-    def _open_or_shut(self) -> None:
-        """Listen only while a new connection would be served."""
-        wanted = (
-            not self.draining
-            and self._dispatch.free > 0
-            and len(self.clients) < self._rules.connections
-            and self._now >= self._accept_after
-        )
-        if wanted == self._accepting:
-            return
-        self._accepting = wanted
-        for fd in self._doors:
-            if wanted:
-                self.poller.register_listener(fd)
-            else:
-                self.poller.unregister(fd)
-
-    def _accept(self, door: Door) -> None:
-        kept = len(self.clients)
-        began = monotonic()
-        for _ in range(ACCEPTS):
-            if self._dispatch.free <= 0 or len(self.clients) >= self._rules.connections:
-                break
-            try:
-                sock, address = door.sock.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                break
-            except OSError as exc:
-                self._cannot_accept(exc)
-                break
-            self._welcome(door, sock, address)
-            if monotonic() - began > TURN_S:
-                break
-        if self._rules.siblings and len(self.clients) > kept and self._accepting:
-            self._go_to_the_back()
-
-    def _go_to_the_back(self) -> None:
-        """Kept connections pile up on whoever is first in the kernel's queue of waiters: stand at its end again."""
-        for fd in self._doors:
-            self.poller.unregister(fd)
-            self.poller.register_listener(fd)
-
-    def _cannot_accept(self, exc: OSError) -> None:
-        if exc.errno not in OUT_OF_FILES:
-            raise exc
-        self._accept_after = monotonic() + 1.0
-        self.tools.log.error(
-            "cannot accept connections: %s (%d are open here); trying again in 1 s. "
-            "Raise the limit of open files (ulimit -n, LimitNOFILE=), or lower --worker-connections.",
-            exc.strerror, len(self.clients),
-        )  # fmt: skip
+    def _has_room(self) -> bool:
+        return self._dispatch.free > 0 and len(self.clients) < self._rules.connections
 
     def _welcome(self, door: Door, sock: socket.socket, address: object) -> None:
         sock.setblocking(False)
@@ -223,8 +172,6 @@ class Loop:
         self._read(client)  # its request is often there already; if so, no epoll_ctl(2) is needed
         if client.mask < 0 and client.phase is not Phase.CLOSED:
             self._watch(client, READ)
-
-    # -- clients ---------------------------------------------------------------------------------------------------
 
     def _attend(self, client: Client, mask: int) -> None:
         if client.phase is Phase.FLUSH:
@@ -303,8 +250,6 @@ class Loop:
     def _submit(self, client: Client, head: RequestHead, content: BinaryIO) -> None:
         exchange = Exchange(client, head, content, self.tools)
         exchange.close = self.draining or not self._keepalive.offered(self._now)
-        if self._rules.answered is not None:
-            exchange.started = time()
         client.phase = Phase.APP
         client.deadline = 0.0
         self._dispatch.submit(exchange)
@@ -315,8 +260,8 @@ class Loop:
         self._now = now = monotonic()
         self._slot.count(int(exchange.status[:3] or 499), exchange.service_ns, exchange.sent)
         self._keepalive.held_up((exchange.waited_ns if self._pool else exchange.service_ns) / 1e9, now)
-        if self._rules.answered is not None:
-            self._rules.answered(exchange, client.peer[0] if client.peer else "")
+        if self._rules.witness is not None:
+            self._rules.witness.answered(exchange)
         if client.content is not None:
             client.content.close()
             client.content = None
@@ -360,8 +305,11 @@ class Loop:
 
     def _refuse(self, client: Client, problem: RemoteProtocolError | int) -> None:
         octets = client.http.refuse(problem)
-        reason = problem if isinstance(problem, int) else f"{problem.status}: {problem}"
-        self.tools.log.debug("refused a request of %s with %s", client.peer, reason)
+        status = octets[9 : octets.index(b"\r\n")].decode()
+        self.tools.log.debug("refused a request of %s with %s: %s", client.peer, status, problem)
+        self._slot.count(int(status[:3]), 0, 0)
+        if self._rules.witness is not None:
+            self._rules.witness.refused(client, status)
         try:
             client.sock.send(octets)
         except OSError:  # it is closed below, whether the client heard why or not

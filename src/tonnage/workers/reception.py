@@ -1,0 +1,83 @@
+"""The listeners of one worker: when to listen, and how many connections to take at a time.
+
+All workers share the listeners, so a connection that is not taken here is taken by a sibling: a worker listens only while
+it would serve a new connection at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from tonnage.workers.client import Door
+from tonnage.workers.poller import Poller
+
+ACCEPTS = 16  # connections taken in one turn, so that those we have get theirs
+TURN_S = 0.001  # no more are taken in this turn when serving them has taken so long
+RETRY_S = 1.0  # after the process or the machine ran out of files
+OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+Welcome = Callable[[Door, socket.socket, object], None]
+
+
+class Reception:
+    def __init__(
+        self, doors: Sequence[Door], poller: Poller, *, has_room: Callable[[], bool], welcome: Welcome,
+        siblings: bool, log: logging.Logger,
+    ) -> None:  # fmt: skip
+        self.doors = {door.sock.fileno(): door for door in doors}
+        self._poller = poller
+        self._has_room = has_room
+        self._welcome = welcome
+        self._siblings = siblings
+        self._log = log
+        self._open = False
+        self._not_before = 0.0
+
+    def review(self, now: float, *, closing: bool) -> None:
+        """Listen, or stop listening, as there is room."""
+        wanted = not closing and now >= self._not_before and self._has_room()
+        if wanted == self._open:
+            return
+        self._open = wanted
+        for fd in self.doors:
+            if wanted:
+                self._poller.register_listener(fd)
+            else:
+                self._poller.unregister(fd)
+
+    def accept(self, door: Door) -> None:
+        """Take what waits, each served before the next is taken, while there is room."""
+        until = monotonic() + TURN_S
+        for _ in range(ACCEPTS):
+            try:
+                sock, address = door.sock.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                break
+            except OSError as exc:
+                self._cannot_accept(exc)
+                break
+            self._welcome(door, sock, address)
+            if not self._has_room() or monotonic() > until:
+                break
+        if self._siblings and self._open:
+            self._go_to_the_back()
+
+    def _go_to_the_back(self) -> None:
+        """The kernel wakes the first of the waiters: without this, kept connections pile up on one worker."""
+        for fd in self.doors:
+            self._poller.unregister(fd)
+            self._poller.register_listener(fd)
+
+    def _cannot_accept(self, exc: OSError) -> None:
+        if exc.errno not in OUT_OF_FILES:
+            raise exc
+        self._not_before = monotonic() + RETRY_S
+        self._log.error(
+            "cannot accept connections: %s; they wait in the accept queue, next try in %.0f s. "
+            "Raise the limit of open files (ulimit -n, LimitNOFILE=) or lower --worker-connections.",
+            exc.strerror, RETRY_S,
+        )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Who is told of each request: the access log, and Gunicorn's hooks pre_request and post_request."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from time import time
+from typing import Protocol
+
+from tonnage.hooks import RequestHook, ResponseHook, Worker
+from tonnage.http.head import RequestHead
+from tonnage.observe.access import AccessLog
+from tonnage.observe.exchange import Exchange as Record
+from tonnage.workers.client import Client
+from tonnage.workers.exchange import Exchange
+
+
+class Witness(Protocol):
+    def answered(self, exchange: Exchange) -> None: ...  # on the loop's thread, when the application is done
+    def refused(self, client: Client, status: str) -> None: ...  # without asking the application
+
+
+class Request:
+    """What a hook sees of a request, by Gunicorn's names."""
+
+    def __init__(self, head: RequestHead) -> None:
+        self.method = head.method
+        self.uri = head.target.decode("latin-1")
+        self.path = head.path.decode("latin-1")
+        self.query = head.query.decode("latin-1")
+        self.version = (1, head.minor)
+        self.headers = [(field.name.decode("latin-1").upper(), field.text) for field in head.fields]
+
+
+class Response:
+    """What a hook sees of a response, by Gunicorn's names."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.status = exchange.status
+        self.status_code = int(exchange.status[:3] or 499)
+        self.headers = list(exchange.fields)
+        self.sent = exchange.sent
+
+
+class AccessWitness:
+    """One line for each request, the refused ones too."""
+
+    def __init__(self, access: AccessLog) -> None:
+        self._access = access
+
+    def answered(self, exchange: Exchange) -> None:
+        head, peer = exchange.head, exchange.client.peer
+        duration_s = exchange.service_ns / 1e9
+        self._access(
+            Record(
+                head, head.line, exchange.environ, exchange.status or "499", exchange.fields, exchange.sent,
+                time() - duration_s, duration_s, peer[0] if peer else "",
+            )
+        )  # fmt: skip
+
+    def refused(self, client: Client, status: str) -> None:
+        peer = client.peer[0] if client.peer else ""
+        line = client.head.line if client.head else b""
+        self._access(Record(client.head, line, None, status, (), 0, time(), 0.0, peer))
+
+
+class HookWitness:
+    """Calls post_request, then tells the next one."""
+
+    def __init__(self, hook: ResponseHook, worker: Worker, log: logging.Logger, then: Witness | None) -> None:
+        self._hook = hook
+        self._worker = worker
+        self._log = log
+        self._then = then
+
+    def answered(self, exchange: Exchange) -> None:
+        try:
+            self._hook(self._worker, Request(exchange.head), exchange.environ, Response(exchange))
+        except Exception:
+            self._log.exception("the post_request hook raised; the response was sent all the same")
+        if self._then is not None:
+            self._then.answered(exchange)
+
+    def refused(self, client: Client, status: str) -> None:
+        if self._then is not None:
+            self._then.refused(client, status)
+
+
+def before(hook: RequestHook | None, worker: Worker) -> Callable[[RequestHead], None] | None:
+    """What runs ahead of the application; a hook that raises fails the request, as in Gunicorn."""
+    if hook is None:
+        return None
+
+    def call(head: RequestHead) -> None:
+        worker.nr += 1
+        hook(worker, Request(head))
+
+    return call
