@@ -66,8 +66,13 @@ class PidFile:
         with suppress(OSError):  # somebody removed it, or made its directory read-only: it is not ours to repair
             if os.path.samestat(os.fstat(self._held), self.path.stat()):
                 self.path.unlink()
-        os.close(self._held)
-        self._held = None
+        self.forget()
+
+    def forget(self) -> None:
+        """In a forked child: the file and its lock are the parent's."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
 
 def holder_of(path: Path) -> int | None:

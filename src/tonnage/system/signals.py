@@ -51,14 +51,17 @@ class WakeUp:
         os.close(self._write)
 
 
+Mask = set[int | signal.Signals]
+
+
 @contextmanager
-def held_back() -> Iterator[None]:
+def held_back() -> Iterator[Mask]:
     """Nothing is delivered inside; what came is delivered at the end.
 
     Around a fork: or else a signal for the new child would be written into the pipe it still shares with its parent.
     """
     before = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     try:
-        yield
+        yield {*before}
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
