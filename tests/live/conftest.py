@@ -1,0 +1,33 @@
+"""What live tests share: the worker classes, the ways in, and each site made once."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.live.server import TCP
+from tests.live.sites import Site, make_harbour, make_wagtail
+
+WORKERS = {"sync": ["--workers", "1"], "gthread": ["--workers", "1", "--threads", "4"]}
+
+
+@pytest.fixture(params=list(WORKERS))
+def workers(request: pytest.FixtureRequest) -> list[str]:
+    """The flags for one worker of each class."""
+    return WORKERS[request.param]
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def bind(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return TCP if request.param == "tcp" else f"unix:{tmp_path / 'app.sock'}"
+
+
+@pytest.fixture(scope="session")
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Migrated once; copy it before you change it."""
+    return make_harbour(tmp_path_factory.mktemp("sites"))
+
+
+@pytest.fixture(scope="session")
+def wagtail(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Made by its own `wagtail start`, migrated once; copy it before you change it."""
+    return make_wagtail(tmp_path_factory.mktemp("sites"))
