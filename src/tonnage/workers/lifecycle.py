@@ -18,6 +18,7 @@ from tonnage.app.load import LoadedApp, load_app
 from tonnage.config.model import Config
 from tonnage.errors import AppLoadError, TonnageError
 from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
+from tonnage.observe.log import settle
 from tonnage.system import privileges, processes
 from tonnage.system.scoreboard import Cell, WorkerState
 from tonnage.system.seat import Seat
@@ -77,6 +78,7 @@ class Lifecycle:
         if config.wsgi_app is None:
             raise AppLoadError("no application was named; give MODULE:NAME on the command line, or wsgi_app in the file")
         app = load_app(config.wsgi_app, [os.getcwd(), *config.pythonpath])
+        settle()
         if config.post_worker_init is not None:
             config.post_worker_init(self.facade)
         gc.collect()

@@ -108,6 +108,8 @@ class Loop:
             if self._now >= next_tick:
                 self._tick()
                 next_tick = self._now + TICK_S
+            if self.draining and not self.clients:
+                self.finished = True
             for action in self._turn_ends:
                 action()
         self._dispatch.close()
@@ -144,8 +146,6 @@ class Loop:
         now = self._now
         for client in [client for client in self.clients.values() if 0 < client.deadline <= now]:
             self._overdue(client)
-        if self.draining and not self.clients:
-            self.finished = True
 
     def _overdue(self, client: Client) -> None:
         if client.phase in (Phase.HEAD, Phase.CONTENT):
