@@ -13,10 +13,12 @@ from tonnage.http import grammar
 from tonnage.http.fields import UNDERSCORE, Field, learn_line
 from tonnage.http.limits import Limits, Policy
 
+# What comes next
 SIZE: Final = 0
 DATA: Final = 1
 DATA_END: Final = 2
 TRAILERS: Final = 3
+OVER: Final = 4
 
 # RFC 9110 6.5.1: what frames, routes, authenticates or describes must be known before the content
 FORBIDDEN_TRAILERS = frozenset(
@@ -42,34 +44,39 @@ class Chunked:
     def decode(self, data: bytes | bytearray, at: int) -> tuple[bytes, int, bool]:
         """All content that is there, where the unread octets begin, and whether the body is complete."""
         pieces: list[bytes | bytearray] = []
-        while True:
+        while self._step != OVER:
+            before = at
             if self._step == DATA:
                 piece = data[at : at + self._left]
-                if piece:
-                    pieces.append(piece)
-                    at += len(piece)
-                    self._left -= len(piece)
-                if self._left:
-                    return b"".join(pieces), at, False
-                self._step = DATA_END
-            if self._step == DATA_END:
-                end = data[at : at + 2]
-                if not b"\r\n".startswith(end):
-                    raise RemoteProtocolError("a chunk is longer than its size says")
-                if len(end) < 2:
-                    return b"".join(pieces), at, False
-                at += 2
-                self._step = SIZE
-            if self._step == SIZE:
-                line = self._line(data, at)
-                if line is None:
-                    return b"".join(pieces), at, False
-                at += len(line) + 2
-                self._left = self._size(line)
-                self._step = DATA if self._left else TRAILERS
-            if self._step == TRAILERS:
-                end_at = self._trailers(data, at)
-                return b"".join(pieces), at if end_at is None else end_at, end_at is not None
+                pieces.append(piece)
+                at += len(piece)
+                self._left -= len(piece)
+                if not self._left:
+                    self._step = DATA_END
+            else:
+                at = self._frame(data, at)
+            if at == before:
+                break
+        return b"".join(pieces), at, self._step == OVER
+
+    def _frame(self, data: bytes | bytearray, at: int) -> int:
+        """Take what stands between pieces of content; the same position when there is too little of it."""
+        if self._step == SIZE:
+            line = self._line(data, at)
+            if line is None:
+                return at
+            self._left = self._size(line)
+            self._step = DATA if self._left else TRAILERS
+            return at + len(line) + 2
+        if self._step == TRAILERS:
+            return self._trailers(data, at)
+        end = data[at : at + 2]
+        if not b"\r\n".startswith(end):
+            raise RemoteProtocolError("a chunk is longer than its size says")
+        if len(end) < 2:
+            return at
+        self._step = SIZE
+        return at + 2
 
     def _line(self, data: bytes | bytearray, at: int) -> bytes | None:
         limit = self._limits.chunk_line
@@ -97,22 +104,24 @@ class Chunked:
             self._room -= size
         return size
 
-    def _trailers(self, data: bytes | bytearray, at: int) -> int | None:
+    def _trailers(self, data: bytes | bytearray, at: int) -> int:
         if data[at : at + 2] == b"\r\n":
+            self._step = OVER
             return at + 2
         limit = self._limits.trailers
         end = data.find(b"\r\n\r\n", at, at + limit + 4)
         section = bytes(data[at : end if end >= 0 else at + limit + 4])
-        if section.count(b"\n") != section.count(b"\r\n") or section[:1] == b"\n":
+        if section.count(b"\n") != section.count(b"\r\n"):
             raise RemoteProtocolError("a trailer ends in LF without CR")
         if end < 0:
             if len(section) == limit + 4:
                 raise RemoteProtocolError("the trailers are too long", status=431)
-            return None
+            return at
         lines = section.split(b"\r\n")
         if len(lines) > self._limits.fields:
             raise RemoteProtocolError("there are too many trailers", status=431)
         self.trailers = [field for line in lines if (field := self._trailer(line))]
+        self._step = OVER
         return end + 4
 
     def _trailer(self, line: bytes) -> Field | None:

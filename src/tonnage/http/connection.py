@@ -1,4 +1,4 @@
-"""One HTTP/1 connection: bytes in, requests out; responses in, bytes out. The only class of this package that shells use.
+"""One HTTP/1 connection: bytes in, requests out; responses in, bytes out. The only class here that shells use.
 
 It decides where messages begin and end and whether another may follow; it does no I/O and never looks at a clock.
 A shell: `receive(bytes)`, then `next()` until None; answer each head by `respond_whole`, or by `respond`, `data`...,
@@ -21,13 +21,14 @@ from tonnage.http.structure import Watch
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CR = 13
+ODD_METHODS = frozenset({"HEAD", "CONNECT"})  # their responses are framed otherwise
 SLASH = 47
 
 
 class Connection:
     __slots__ = (
-        "_at", "_buffer", "_chunked", "_ended", "_framing", "_head", "_known", "_left", "_limits", "_owes_continue",
-        "_policy", "_reading", "_tail", "_to_read", "_trusted", "_watch", "_writing", "excess", "keep_alive", "trailers",
+        "_at", "_buffer", "_chunked", "_ended", "_framing", "_known", "_left", "_limits", "_owes_continue", "_policy",
+        "_reading", "_tail", "_to_read", "_trusted", "_watch", "_writing", "excess", "head", "keep_alive", "trailers",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, policy: Policy, *, trusted: bool = False) -> None:
@@ -41,7 +42,7 @@ class Connection:
         self._reading = HEAD
         self._writing = WAITING
         self._watch: Watch | None = None  # of a head that came in part
-        self._head: RequestHead | None = None  # what is being answered
+        self.head: RequestHead | None = None  # what is being read or answered, or was refused for its content
         self._known: Section | None = None  # judged fields of the last request, and
         self._tail = b""  # their octets from the end of the request line on: most clients send them again and again
         self._to_read = 0  # of content with a length
@@ -64,9 +65,11 @@ class Connection:
         elif not self._buffer:
             self._buffer = data
         else:
-            if type(self._buffer) is bytes:
+            if isinstance(self._buffer, bytes):
                 self._buffer = bytearray(self._buffer[self._at :])
-                self._at = 0
+            else:
+                del self._buffer[: self._at]  # moves nothing
+            self._at = 0
             self._buffer += data
 
     @property
@@ -76,7 +79,7 @@ class Connection:
 
     @property
     def buffered(self) -> int:
-        """Octets received and not handed out: pipelined requests that wait. A shell stops reading when they get many."""
+        """Octets received and not handed out: pipelined requests, say. A shell stops reading when they get many."""
         return len(self._buffer) - self._at
 
     def next(self) -> RequestHead | bytes | End | None:
@@ -94,7 +97,7 @@ class Connection:
     def _next_head(self) -> RequestHead | None:
         data = self._buffer
         at = self._at
-        if self._known is not None:
+        if self._known is not None and self._watch is None:
             line_end = data.find(b"\r\n", at)
             if line_end > at and data.startswith(self._tail, line_end):
                 head = parse_repeated(bytes(data[at:line_end]), self._known, self._limits, self._policy)
@@ -114,7 +117,7 @@ class Connection:
 
     def _begin_request(self, head: RequestHead) -> RequestHead:
         self._watch = None
-        self._head = head
+        self.head = head
         self._reading = DONE
         if head.has_body:
             self._begin_content(head)
@@ -129,7 +132,7 @@ class Connection:
             return self._next_head()
         if self._ended and self._buffer:
             raise RemoteProtocolError("the connection ended within a head")
-        if type(self._buffer) is bytes and self._buffer:
+        if self._at or isinstance(self._buffer, bytes):
             self._buffer = bytearray(self._buffer[self._at :])
             self._at = 0
         if self._buffer != b"\r" or watch.skipped:
@@ -197,18 +200,18 @@ class Connection:
 
     def early_hints(self, fields: Sequence[tuple[str, str]]) -> bytes:
         """A 103 (RFC 8297); b"" to HTTP/1.0."""
-        if self._head is None or self._writing != WAITING:
+        if self.head is None or self._writing != WAITING:
             raise LocalProtocolError("early hints after the response began")
         lines = [b"HTTP/1.1 103 Early Hints\r\n"]
         write.collect(fields, lines)
-        return b"".join([*lines, b"\r\n"]) if self._head.minor else b""
+        return b"".join([*lines, b"\r\n"]) if self.head.minor else b""
 
     def respond(
         self, status: str, fields: Sequence[tuple[str, str]], *, length: int | None, close: bool = False, date: bytes
     ) -> bytes:
         """The head of a response, framed; LocalProtocolError if the application gave what HTTP cannot say.
 
-        `length`: octets of content, if known; an application's Content-Length goes before it. `date`: a whole Date line.
+        `length`: octets of content, if known; an application's Content-Length goes before it. `date`: its whole line.
         After LocalProtocolError nothing has changed, and another response can be given instead.
         """
         lines = self._begin(status, fields, length, close, date)
@@ -217,7 +220,7 @@ class Connection:
     def respond_whole(
         self, status: str, fields: Sequence[tuple[str, str]], body: bytes, close: bool, date: bytes
     ) -> bytes:
-        """`respond`, `data` and `finish` in one. A Content-Length that is more than the body is a LocalProtocolError."""
+        """`respond`, `data` and `finish` in one; a Content-Length above the body's is a LocalProtocolError."""
         size = len(body)
         lines = self._begin(status, fields, size, close, date, whole=True)
         if self._framing == state.COUNTED:
@@ -232,46 +235,33 @@ class Connection:
         self, status: str, fields: Sequence[tuple[str, str]], length: int | None, close: bool, date: bytes,
         *, whole: bool = False,
     ) -> list[bytes]:  # fmt: skip
-        head = self._head
+        head = self.head
         if head is None or self._writing != WAITING:
             raise LocalProtocolError("there is no request to answer")
         status_line, kind = write.known_status(status) or write.learn_status(status)
         lines = [status_line]
         declared, flags = write.collect(fields, lines)
-        if kind == write.CONTENT and head.method != "HEAD":
-            if declared is not None:
-                if whole and length is not None and declared > length:
-                    raise LocalProtocolError(f"Content-Length is {declared}, but there are {length} octets of content")
-                length = declared
-            if length is not None:
-                framing = state.COUNTED
-                self._left = length
-                lines.append(b"Content-Length: %d\r\n" % length)
-            elif head.minor:
-                framing = state.CHUNKED
-                lines.append(b"Transfer-Encoding: chunked\r\n")
-            else:
-                framing = state.UNTIL_CLOSE
+        total = length if declared is None else declared
+        if kind or total is None or head.method in ODD_METHODS:
+            framing, line = write.frame(head.method, kind, head.minor, declared, length)
+            lines.append(line)
+        elif whole and length is not None and total > length:
+            raise LocalProtocolError(f"Content-Length is {total}, but there are {length} octets of content")
         else:
-            framing = state.NOTHING
-            lines.append(write.length_without_content(kind, declared, length))
+            framing = state.COUNTED
+            lines.append(b"Content-Length: %d\r\n" % total)
         if not flags & write.SERVER:
             lines.append(b"Server: tonnage\r\n")
         if not flags & write.DATE:
             lines.append(date)
-        keep = (
-            head.keep_alive
-            and not close
-            and not flags & write.CLOSE
-            and framing != state.UNTIL_CLOSE
-            and (self._reading == DONE or self._content_is_here())
-        )
+        keep = head.keep_alive and not (close or flags & write.CLOSE or framing == state.UNTIL_CLOSE)
+        if keep and self._reading != DONE:
+            keep = self._content_is_here()
         if not keep:
             lines.append(b"Connection: close\r\n\r\n")
-        elif head.minor:
-            lines.append(b"\r\n")
         else:
-            lines.append(b"Connection: keep-alive\r\n\r\n")
+            lines.append(b"\r\n" if head.minor else b"Connection: keep-alive\r\n\r\n")
+        self._left = total or 0
         self._framing = framing
         self.keep_alive = keep
         self._writing = STARTED
@@ -339,7 +329,7 @@ class Connection:
     def refuse(self, error: RemoteProtocolError | int, retry_after_s: int | None = None) -> bytes:
         """A whole response that refuses and ends the connection; b"" when a response has begun already."""
         begun = self._writing == STARTED
-        content = self._head is None or self._head.method != "HEAD"
+        content = self.head is None or self.head.method != "HEAD"
         self._close()
         status = error if isinstance(error, int) else error.status
         return b"" if begun else write.refusal(status, content=content, retry_after_s=retry_after_s)
@@ -352,7 +342,8 @@ class Connection:
         if not self.keep_alive:
             self._close()
             return
-        self._head = None
+        self.head = None
+        self.trailers = ()
         self._writing = WAITING
         self._reading = HEAD
 

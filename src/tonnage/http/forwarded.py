@@ -42,9 +42,10 @@ def _is_in(peer: str, networks: list[Network]) -> bool:
         address = ipaddress.ip_address(peer.partition("%")[0])
     except ValueError:
         return False
-    if address.version == 6 and address.ipv4_mapped is not None:  # an IPv4 client of a dual-stack listener
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
+    if any(address in network for network in networks):
+        return True
+    mapped = address.ipv4_mapped if address.version == 6 else None  # an IPv4 client of a dual-stack listener
+    return mapped is not None and any(mapped in network for network in networks)
 
 
 def scheme(fields: Iterable[Field], markers: Mapping[str, str]) -> str:

@@ -1,4 +1,7 @@
-"""The rules of RFC 9110, 9112 and 3986 that we judge by, each under its number. Decides about octets, never about messages."""
+"""The rules of RFC 9110, 9112 and 3986 that we judge by, each under its number.
+
+They judge octets; what a whole message means is judged in framing.py.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def _is_ipv6(literal: bytes) -> bool:
 
 
 def parse_length(value: bytes) -> int:
-    """RFC 9110 8.6: digits and nothing else; a list of equal lengths is a conflict too, since not every peer reads it alike."""
+    """RFC 9110 8.6: digits and nothing else; not even a list of equal lengths, which not every peer reads alike."""
     if not value.isdigit():
         raise RemoteProtocolError("Content-Length is not a number")
     digits = value.lstrip(b"0")

@@ -9,11 +9,12 @@ from __future__ import annotations
 from tonnage.errors import RemoteProtocolError
 from tonnage.http import fields as f
 from tonnage.http import grammar, target
-from tonnage.http.fields import Field as Field  # shells find it here
-from tonnage.http.fields import known_line, learn_line
+from tonnage.http.fields import Field, known_line, learn_line
 from tonnage.http.framing import Section, judge
 from tonnage.http.limits import Limits, Policy
 from tonnage.http.structure import inspect
+
+__all__ = ["LONGEST_KNOWN", "Field", "RequestHead", "parse", "parse_repeated", "unfold"]  # shells find Field here
 
 LONGEST_KNOWN = 2048  # octets of fields that a connection keeps to know them when they come again
 

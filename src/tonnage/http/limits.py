@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 UNLIMITED_LINE = 1024 * 1024  # what "0 = unlimited" means for one line: nobody may fill the memory with a request line
+HEAD = 256 * 1024
 LARGEST = 2**63 - 1  # the largest size that a file offset, and every peer we know, can hold
 
 
@@ -19,7 +20,7 @@ class Limits:
     )
     fields: int = 100  # Gunicorn's and Apache's default; browsers send about 15, a proxy chain adds 10
     field_size: int = 8190  # octets of one field line with its CRLF, as Gunicorn counts
-    head: int = 256 * 1024  # all lines together: 100 lines of 8 KiB each would be 800 KiB for every slow client
+    head: int = HEAD  # all lines together: 100 lines of 8 KiB each would be 800 KiB for every slow client
     body: int | None = None  # octets of content; None = unlimited
     chunk_line: int = 1024  # a size has 16 digits at most, the rest is extensions that nobody uses
     chunk_extensions: int = 16 * 1024  # of one body together (RFC 9112 7.1.1 asks for such a limit)
@@ -34,11 +35,7 @@ class Limits:
         """The limits from settings, where 0 means unlimited (for lines: 1 MiB)."""
         line = request_line or UNLIMITED_LINE
         size = field_size or UNLIMITED_LINE
-        return cls(line, fields, size, max(cls.head_default(), line + 4 * size), body or None)
-
-    @staticmethod
-    def head_default() -> int:
-        return 256 * 1024
+        return cls(line, fields, size, max(HEAD, line + 4 * size), body or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +49,6 @@ class Policy:
     permit_obsolete_folding: bool = False
     casefold_method: bool = False
     strip_field_spaces: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forwarder_fields", frozenset(name.upper() for name in self.forwarder_fields))

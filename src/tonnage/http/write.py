@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tonnage.errors import LocalProtocolError
-from tonnage.http import grammar
+from tonnage.http import grammar, state
 
 # What a response's fields say that connection.py must know
 CLOSE: Final = 1
@@ -163,14 +163,19 @@ def refusal(status: int, *, content: bool, retry_after_s: int | None) -> bytes:
     return (head + text if content else head).encode("ascii")
 
 
-def length_without_content(kind: int, declared: int | None, length: int | None) -> bytes:
-    """The Content-Length line of a response without content, or b"".
+def frame(method: str, kind: int, minor: int, declared: int | None, length: int | None) -> tuple[int, bytes]:
+    """How the client finds the end of a response whose length is not known or which has no content; and the field.
 
-    204 has none (RFC 9110 8.6); HEAD and 304 speak of what GET would have sent, so a 0 that comes from a body which the
-    application has left out says nothing.
+    204 has no length (RFC 9110 8.6); HEAD and 304 speak of what GET would have sent, so the 0 of a body that the
+    application has left out says nothing. A 2xx to CONNECT has neither length nor coding (RFC 9112 6.3).
     """
+    if kind == NO_CONTENT:
+        return state.NOTHING, b""
     if kind == EMPTY:
-        return b"Content-Length: 0\r\n"
-    if kind == CONTENT and declared is None:
-        declared = length or None
-    return b"" if kind == NO_CONTENT or declared is None else b"Content-Length: %d\r\n" % declared
+        return state.NOTHING, b"Content-Length: 0\r\n"
+    if kind == NOT_MODIFIED or method == "HEAD":
+        length = (length or None) if declared is None and kind == CONTENT else declared
+        return state.NOTHING, b"" if length is None else b"Content-Length: %d\r\n" % length
+    if method == "CONNECT" or not minor:
+        return state.UNTIL_CLOSE, b""
+    return state.CHUNKED, b"Transfer-Encoding: chunked\r\n"
