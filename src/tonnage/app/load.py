@@ -84,7 +84,7 @@ def load_app(text: str, paths: list[str]) -> LoadedApp:
 
 
 def is_asgi(call: Application) -> bool:
-    """ASGI 3 applications are coroutine functions (or objects with such a `__call__`); a class taking scope is ASGI 2."""
+    """ASGI 3 is a coroutine function, or an object with such a `__call__`; a class that is awaited is ASGI 2."""
     if inspect.isclass(call):
         return hasattr(call, "__await__")
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004 - the method itself is asked, not whether there is one

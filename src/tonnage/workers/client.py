@@ -37,7 +37,21 @@ class Door:
 
 
 class Client:
-    __slots__ = ("content", "deadline", "door", "fd", "head", "http", "keep", "mask", "out", "peer", "phase", "sock", "trusted")
+    __slots__ = (
+        "content",
+        "deadline",
+        "door",
+        "fd",
+        "head",
+        "http",
+        "keep",
+        "mask",
+        "out",
+        "peer",
+        "phase",
+        "sock",
+        "trusted",
+    )
 
     def __init__(self, sock: socket.socket, peer: tuple[str, int] | None, door: Door, http: Connection) -> None:
         self.sock = sock

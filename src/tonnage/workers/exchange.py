@@ -1,7 +1,7 @@
 """One request and its response: the application's calls become octets on a connection.
 
-Runs wherever the application runs: on the loop's thread (sync) or on one of its own (gthread). It sends at once what the
-socket takes and leaves the rest to the loop, see output.py.
+Runs wherever the application runs: on the loop's thread (sync) or on one of its own (gthread). It sends at once what
+the socket takes and leaves the rest to the loop, see output.py.
 """
 
 from __future__ import annotations
@@ -58,8 +58,22 @@ class Exchange:
     """Implements app.wsgi.Sink for one request on one connection."""
 
     __slots__ = (
-        "_held", "_spool_limit", "client", "close", "content", "environ", "fields", "head", "http", "sent",
-        "queued_ns", "service_ns", "status", "tools", "waited_ns", "wants_content",
+        "_held",
+        "_spool_limit",
+        "client",
+        "close",
+        "content",
+        "environ",
+        "fields",
+        "head",
+        "http",
+        "queued_ns",
+        "sent",
+        "service_ns",
+        "status",
+        "tools",
+        "waited_ns",
+        "wants_content",
     )  # fmt: skip
 
     def __init__(self, client: Client, head: RequestHead, content: BinaryIO, tools: Tools) -> None:
@@ -93,7 +107,7 @@ class Exchange:
             self.abandon()
         except LocalProtocolError as exc:
             self._fail(call.sent, f"the application broke HTTP at {self._where()}: {exc}", trace=False)
-        except (Exception, SystemExit, GeneratorExit):  # one bad request is not the worker's end
+        except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 - one bad request is not the worker's end
             self._fail(call.sent, f"the application raised at {self._where()}", trace=True)
 
     def _prepare(self) -> None:
@@ -114,7 +128,7 @@ class Exchange:
             raise LocalProtocolError(f"the path is not below SCRIPT_NAME {environ['SCRIPT_NAME']!r}")
 
     def _describe_content(self, length: int) -> None:
-        """The transfer coding is decoded and the length known: say so to frameworks that only look at CONTENT_LENGTH."""
+        """The transfer coding is decoded and the length known: say so, since many only look at CONTENT_LENGTH."""
         self.environ["CONTENT_LENGTH"] = str(length)
         self.environ.pop("HTTP_TRANSFER_ENCODING", None)
 
@@ -219,7 +233,9 @@ class Exchange:
         poll = select.poll()
         poll.register(self.client.sock, select.POLLOUT)
         if not poll.poll(self.tools.write_timeout * 1000 or None):
-            self.tools.log.info("the client took nothing for %.0fs (--write-timeout) at %s", self.tools.write_timeout, self._where())
+            self.tools.log.info(
+                "the client took nothing for %.0fs (--write-timeout) at %s", self.tools.write_timeout, self._where()
+            )
             raise ClientGone
 
     def _fail(self, sent: bool, problem: str, *, trace: bool) -> None:
@@ -232,7 +248,8 @@ class Exchange:
 
     def _report_excess(self) -> None:
         self.tools.log.warning(
-            "the application sent %d octets more than its Content-Length at %s; they were left out", self.http.excess, self._where()
+            "the application sent %d octets more than its Content-Length at %s; they were left out",
+            self.http.excess, self._where(),
         )  # fmt: skip
 
     def _where(self) -> str:

@@ -1,11 +1,11 @@
 """May a connection stay with this worker?
 
-A kept connection is pinned: its next request waits for this worker even while a sibling is idle. A closed one comes back
-through the accept queue, which only workers with room serve. So a worker offers keep-alive while it answers fast, and
-stops for COOL_S seconds when something had to wait for it longer than SLOW_S: the time a new connection costs (two
+A kept connection is pinned: its next request waits for this worker even while a sibling is idle. A closed one comes
+back through the accept queue, which only workers with room serve. So a worker offers keep-alive while it answers fast,
+and stops for COOL_S seconds when something had to wait for it longer than SLOW_S: the time a new connection costs (two
 round trips through a proxy on the same machine) is far below SLOW_S, so from there on closing is cheaper than waiting.
-What holds others up is the service time in a worker of one thread, and the time in the queue for a thread otherwise.
-A worker without siblings always offers: nobody else could serve the request sooner.
+What holds others up is the service time in a worker of one thread, and the time in the queue for a thread otherwise. A
+worker without siblings always offers: nobody else could serve the request sooner.
 """
 
 from __future__ import annotations

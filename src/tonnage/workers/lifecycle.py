@@ -26,7 +26,7 @@ from tonnage.system.signals import WakeUp
 
 SIGNALS = (
     signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGABRT,
-    signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH,  # the supervisor's; `pkill -HUP` is no end
+    signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH,  # not ours: `pkill -HUP` is no end
 )  # fmt: skip
 
 
@@ -76,8 +76,10 @@ class Lifecycle:
         config = self.config
         privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
         if config.wsgi_app is None:
-            raise AppLoadError("no application was named; give MODULE:NAME on the command line, or wsgi_app in the file")
-        app = load_app(config.wsgi_app, [os.getcwd(), *config.pythonpath])
+            raise AppLoadError(
+                "no application was named; give MODULE:NAME on the command line, or wsgi_app in the file"
+            )
+        app = load_app(config.wsgi_app, [config.chdir, *config.pythonpath])
         settle()
         if config.post_worker_init is not None:
             config.post_worker_init(self.facade)
@@ -113,7 +115,9 @@ class Lifecycle:
                     case ReopenLogs():
                         self.reopen_logs()
         except EOFError:
-            self.log.error("worker pid=%d lost its supervisor and ends; nobody would replace it or stop it.", os.getpid())
+            self.log.error(
+                "worker pid=%d lost its supervisor and ends; nobody would replace it or stop it.", os.getpid()
+            )
             self._quit(signal.SIGQUIT)
 
     def _drain(self) -> None:

@@ -12,7 +12,6 @@ from typing import Protocol
 
 READ = 1  # EPOLLIN, POLLIN
 WRITE = 4  # EPOLLOUT, POLLOUT
-NOTHING = 0  # errors and hang-ups are reported all the same
 
 
 class Poller(Protocol):
@@ -35,7 +34,7 @@ class EpollPoller:
         self.close = self._epoll.close
 
     def forget(self, fd: int) -> None:
-        """Closing takes a descriptor out of an epoll set by itself (epoll(7)): a system call less for each connection."""
+        """Closing takes a descriptor out of an epoll set by itself (epoll(7)): a call less for each."""
 
     def register_listener(self, fd: int) -> None:
         self._epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
@@ -46,27 +45,19 @@ class SelectorsPoller:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._parked: set[int] = set()  # selectors cannot watch for nothing
         self.close = self._selector.close
 
     def register(self, fd: int, mask: int) -> None:
-        if mask == NOTHING:
-            self._parked.add(fd)
-        else:
-            self._selector.register(fd, self._events(mask))
+        self._selector.register(fd, self._events(mask))
 
     def register_listener(self, fd: int) -> None:
         self.register(fd, READ)
 
     def modify(self, fd: int, mask: int) -> None:
-        self.unregister(fd)
-        self.register(fd, mask)
+        self._selector.modify(fd, self._events(mask))
 
     def unregister(self, fd: int) -> None:
-        if fd in self._parked:
-            self._parked.remove(fd)
-        else:
-            self._selector.unregister(fd)
+        self._selector.unregister(fd)
 
     forget = unregister
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from time import monotonic_ns
@@ -80,10 +81,8 @@ class Pool:
 
     def woken(self) -> None:
         """Empty the wake-up pipe."""
-        try:
+        with suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
-        except BlockingIOError:
-            pass
 
     def collect(self) -> None:
         while self._answered:

@@ -1,7 +1,7 @@
 """The listeners of one worker: when to listen, and how many connections to take at a time.
 
-All workers share the listeners, so a connection that is not taken here is taken by a sibling: a worker listens only while
-it would serve a new connection at once.
+All workers share the listeners, so a connection that is not taken here is taken by a sibling: a worker listens only
+while it would serve a new connection at once.
 """
 
 from __future__ import annotations

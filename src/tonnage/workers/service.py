@@ -13,7 +13,7 @@ from tonnage.config.model import Config
 from tonnage.config.values import UnixAddress
 from tonnage.errors import AppLoadError
 from tonnage.hooks import Worker
-from tonnage.http import forwarded  # noqa
+from tonnage.http import forwarded
 from tonnage.http.limits import Limits, Policy
 from tonnage.observe.access import AccessLog
 from tonnage.system.listeners import Listener
@@ -52,7 +52,7 @@ def open_service(
     worker = seat.worker
     if app.kind == "asgi":
         raise AppLoadError(
-            f"{config.wsgi_app} is an ASGI application, and worker class {config.worker_class} calls WSGI applications; "
+            f"{config.wsgi_app} is an ASGI application, and worker class {config.worker_class} calls WSGI ones; "
             "the asgi worker is not built yet."
         )
     threads = config.threads if config.worker_class != "sync" else 1

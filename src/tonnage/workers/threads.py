@@ -1,15 +1,14 @@
 """The loop of the sync and gthread workers: it moves octets, frames requests and hands them to the application.
 
-It never waits for a client: heads and contents are read here, whatever a client is slow to take is flushed here, and the
-application only ever sees a request that is whole. With one thread the application runs on this loop, and while it runs
-nothing is accepted (a sibling does); with more, see pool.py, the loop accepts only while a thread is free.
+It never waits for a client: heads and contents are read here, whatever a client is slow to take is flushed here, and
+the application only ever sees a request that is whole. With one thread the application runs on this loop, and while it
+runs nothing is accepted (a sibling does); with more, see pool.py, the loop accepts only while a thread is free.
 Deadlines are looked at once a second: none of them is a matter of milliseconds.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from tonnage.workers.client import Client, Door, Phase
 from tonnage.workers.content import Content
 from tonnage.workers.exchange import Exchange, Tools
 from tonnage.workers.keepalive import KeepAlive
-from tonnage.workers.poller import NOTHING, READ, WRITE, Poller
+from tonnage.workers.poller import READ, WRITE, Poller
 from tonnage.workers.pool import Inline, Pool
 from tonnage.workers.reception import Reception
 from tonnage.workers.witness import Witness
@@ -94,10 +93,10 @@ class Loop:
         """Until drained or told to quit."""
         next_tick = 0.0
         while not self.finished:
-            for fd, mask in self._wait():
+            for fd, _ in self._wait():
                 client = self.clients.get(fd)
                 if client is not None:
-                    self._attend(client, mask)
+                    self._attend(client)
                 elif fd in self._reception.doors:
                     self._reception.accept(self._reception.doors[fd])
                 elif fd in self._others:
@@ -173,11 +172,12 @@ class Loop:
         if client.mask < 0 and client.phase is not Phase.CLOSED:
             self._watch(client, READ)
 
-    def _attend(self, client: Client, mask: int) -> None:
+    def _attend(self, client: Client) -> None:
         if client.phase is Phase.FLUSH:
             self._flush(client)
-        elif client.phase is Phase.APP:
-            self._watch(client, NOTHING)  # pipelined, or gone: looked at when this request is answered
+        elif client.phase is Phase.APP:  # pipelined, or gone: looked at when this request is answered
+            self.poller.unregister(client.fd)  # a mask of nothing would still wake us for a hang-up
+            client.mask = -1
         elif client.phase is not Phase.CLOSED:
             self._read(client)
 

@@ -76,7 +76,7 @@ class HookWitness:
     def answered(self, exchange: Exchange) -> None:
         try:
             self._hook(self._worker, Request(exchange.head), exchange.environ, Response(exchange))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the operator's code may raise anything
             self._log.exception("the post_request hook raised; the response was sent all the same")
         if self._then is not None:
             self._then.answered(exchange)

@@ -185,5 +185,5 @@ def test_a_file_in_memory_is_read_block_by_block() -> None:
 
 
 def test_a_file_that_is_not_regular_is_not_sent_by_sendfile() -> None:
-    with open("/dev/null", "rb") as null:
+    with Path("/dev/null").open("rb") as null:
         assert file_part(null) is None

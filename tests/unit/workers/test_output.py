@@ -51,7 +51,9 @@ def test_memory_spool_and_file_leave_in_the_order_they_came(
     out.close()
 
 
-def test_the_spool_is_used_again_after_it_was_emptied(pair: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+def test_the_spool_is_used_again_after_it_was_emptied(
+    pair: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
     ours, theirs = pair
     out = Output(str(tmp_path))
     sent, got = bytearray(), bytearray()
@@ -69,12 +71,12 @@ def test_the_spool_is_used_again_after_it_was_emptied(pair: tuple[socket.socket,
 
 
 def test_no_temporary_file_is_left_behind(tmp_path: Path, pair: tuple[socket.socket, socket.socket]) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     out = Output(str(tmp_path))
     out.add(b"x" * (MEMORY * 2))
     out.close()
     assert list(tmp_path.iterdir()) == []
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_file_that_shrinks_while_it_is_sent_is_an_error_not_an_endless_loop(
