@@ -39,7 +39,10 @@ def main() -> int:
     out = options.out or (PAGES if whole else DRAFTS)
     with tempfile.TemporaryDirectory(prefix="tonnage-bench-") as scratch:
         try:
-            run(cases, peers, options.rounds, _bench(options, cases, Path(scratch)), results)
+            bench = _bench(options, cases, Path(scratch))
+            for case in cases:
+                run(case, peers, options.rounds, bench, results)
+                report.write(results, DRAFTS)  # a run takes most of an hour: what is done is done
         except KeyboardInterrupt:
             print("scripts/bench: stopped; what follows is incomplete and is not written", file=sys.stderr)
             whole, out = False, DRAFTS

@@ -29,10 +29,10 @@ UWSGI = (
     "$bin/pyuwsgi --module $app --master --processes $workers --need-app --die-on-term --disable-logging --listen 1024"
 )
 GRANIAN = """$bin/granian --interface wsgi --http 1 --no-ws $app --host 127.0.0.1 --port $port --workers $workers
---backlog 2048 --http1-header-read-timeout 60000"""
+--backlog 2048 --backpressure 8192 --http1-header-read-timeout 60000"""
 WAITRESS = """$python -c 'import logging, waitress; from $module import $call as app;
 logging.getLogger("waitress.queue").setLevel("ERROR")
-waitress.serve(app, listen="127.0.0.1:$port", connection_limit=8192, channel_timeout=600)'"""
+waitress.serve(app, listen="127.0.0.1:$port", connection_limit=8192, asyncore_use_poll=True, channel_timeout=600)'"""
 BJOERN = """$python -c 'import bjoern; from $module import $call as app; bjoern.run(app, "127.0.0.1", $port)'"""
 FASTWSGI = """$python -c 'import fastwsgi; from $module import $call as app
 fastwsgi.run(app, "127.0.0.1", $port, loglevel=2, workers=$workers)'"""
@@ -63,13 +63,13 @@ PEERS = (
         "uWSGI",
         "pyuwsgi",
         f"{UWSGI} --http-socket 127.0.0.1:$port --add-header 'Connection: close'",
-        "its HTTP socket, which ends connections without a word unless told to say so; its least CPU per request",
+        "preloads; its HTTP socket, which has no keep-alive and must be told to say so; its least CPU per request",
     ),
     Peer(
         "uWSGI router",
         "pyuwsgi",
         f"{UWSGI} --http 127.0.0.1:$port --http-keepalive --http-timeout 600",
-        "its HTTP router process in front of the workers, with keep-alive",
+        "preloads; its HTTP router process in front of the workers, with keep-alive",
     ),
     Peer("granian", "granian", GRANIAN, "as many Python threads as it likes, beside its own for I/O"),
     Peer("granian 1 thread", "granian", f"{GRANIAN} --blocking-threads 1", "one Python thread, beside its own for I/O"),

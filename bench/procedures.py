@@ -8,7 +8,7 @@ from typing import TypeAlias
 from . import openloop
 from .cases import Case, Kind
 from .idle import Idle, idle_connections
-from .load import Load, wrk
+from .load import wrk
 from .measure import core_busy_s
 from .peers import Peer
 from .server import Bench, Server, ServerFailedError, keeps_connections, running
@@ -31,8 +31,13 @@ Procedure: TypeAlias = Callable[[Peer, Case, Bench], Sample]
 
 def throughput(peer: Peer, case: Case, bench: Bench) -> Sample:
     with running(peer, case, bench, case.workers) as server:
-        notes = () if case.close or keeps_connections(server, case) else ("ends the connection after each answer",)
-        return replace(_loaded(server, case, bench), notes=notes)
+        kept = _kept(server, case)
+        sample = _loaded(server, case, bench)
+    return replace(sample, notes=(*kept, *sample.notes))
+
+
+def _kept(server: Server, case: Case) -> tuple[str, ...]:
+    return () if case.close or keeps_connections(server, case) else ("ends the connection after each answer",)
 
 
 def _loaded(server: Server, case: Case, bench: Bench) -> Sample:
@@ -41,7 +46,9 @@ def _loaded(server: Server, case: Case, bench: Bench) -> Sample:
     cpu_s, core_s = server.cpu_s(), core_busy_s(bench.server_core)
     load = wrk(case, server.port, bench.load_core, bench.seconds)
     cpu_s, core_s = server.cpu_s() - cpu_s, core_busy_s(bench.server_core) - core_s
-    load.check()
+    notes = load.check(case)
+    if cpu_s / load.seconds < 0.9 and load.busy > 0.9:
+        notes.append("the client was the limit: requests/s and latencies are its own")
     return Sample(
         {
             "cpu_s_per_1000": cpu_s / load.requests * 1000,
@@ -49,21 +56,16 @@ def _loaded(server: Server, case: Case, bench: Bench) -> Sample:
             "p50_ms": load.p50_ms,
             "p99_ms": load.p99_ms,
         },
-        _client_limit(load, cpu_s),
+        tuple(notes),
         max(0.0, (core_s - cpu_s) / load.seconds),
     )
-
-
-def _client_limit(load: Load, cpu_s: float) -> tuple[str, ...]:
-    waited = cpu_s / load.seconds < 0.9 and load.busy > 0.9
-    return ("the client was the limit: requests/s and latencies are its own",) if waited else ()
 
 
 def mixed(peer: Peer, case: Case, bench: Bench) -> Sample:
     lines = ["Host: 127.0.0.1", *(f"{name}: {value}" for name, value in case.fields.items())]
     head = "\r\n".join(["HTTP/1.1", *lines, "", ""])
     with running(peer, case, bench, case.workers) as server:
-        notes = () if keeps_connections(server, case) else ("ends the connection after each answer",)
+        kept = _kept(server, case)
         wrk(case, server.port, bench.load_core, WARM_UP_S)
         try:
             latencies = openloop.mixed(server.port, head, 2 * bench.seconds)
@@ -71,7 +73,7 @@ def mixed(peer: Peer, case: Case, bench: Bench) -> Sample:
             raise ServerFailedError(f"hello beside slow requests: {exc.exceptions[0]!r}") from exc
     hundredths = statistics.quantiles(latencies.fast_ms, n=100)
     values = {"p50_ms": hundredths[49], "p99_ms": hundredths[98], "worst_ms": max(latencies.fast_ms)}
-    return Sample(values | {"slow_p50_ms": statistics.median(latencies.slow_ms)}, notes)
+    return Sample(values | {"slow_p50_ms": statistics.median(latencies.slow_ms)}, kept)
 
 
 def idle(peer: Peer, case: Case, bench: Bench) -> Sample:

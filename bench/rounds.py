@@ -1,4 +1,4 @@
-"""The order of measurements: case by case, every peer once in each round, so that a slow minute hits all of them."""
+"""The order of measurements: every peer once in each round, so that a slow minute hits all of them."""
 
 import sys
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from .results import Results, Round
 from .server import Bench, ServerFailedError
 
 
-def run(cases: Sequence[Case], peers: Sequence[Peer], rounds: int, bench: Bench, results: Results) -> None:
-    for case in cases:
-        able = [peer for peer in peers if peer.cases is None or case.name in peer.cases]
-        for number in range(rounds):
-            for peer in able[number % len(able) :] + able[: number % len(able)]:  # nobody always follows the same one
-                found = measure(peer, case, bench)
-                results.add(case.name, peer.name, found)
-                _say(f"{case.name} {number + 1}/{rounds} {peer.name}: {_brief(case, found)}")
+def run(case: Case, peers: Sequence[Peer], rounds: int, bench: Bench, results: Results) -> None:
+    able = [peer for peer in peers if peer.cases is None or case.name in peer.cases]
+    for number in range(rounds):
+        turn = number % max(1, len(able))
+        for peer in able[turn:] + able[:turn]:  # nobody always follows the same one
+            found = measure(peer, case, bench)
+            results.add(case.name, peer.name, found)
+            _say(f"{case.name} {number + 1}/{rounds} {peer.name}: {_brief(case, found)}")
 
 
 def measure(peer: Peer, case: Case, bench: Bench) -> Round:
