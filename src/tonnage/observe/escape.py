@@ -6,6 +6,7 @@ overrides, lone surrogates) becomes `\n`, `\x1b`, `\u2028`. The result is printa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 from typing import Final
 
@@ -27,6 +28,13 @@ def escape_word(text: str) -> str:
     return escape(text).replace(" ", "\\x20")
 
 
+def escape_controls(text: str) -> str:
+    """For text of many lines between which nothing is quoted: what is neither printable nor part of its layout."""
+    if text.isprintable():
+        return text
+    return "".join([c if c in "\n\t" or c.isprintable() else _escape_character(c) for c in text])
+
+
 def _escape_character(character: str) -> str:
     if character in _NAMED:
         return _NAMED[character]
@@ -46,15 +54,20 @@ def json_string(text: str) -> str:
 
 
 class Escaped(dict[object, str]):
-    """`escaped[value]` is the safe text of a value, None being "-". The same user agent comes a thousand times."""
+    """`escaped[value]` is the safe text of a value. The same user agent comes a thousand times."""
+
+    def __init__(self, escape: Callable[[str], str] = escape, missing: str = MISSING) -> None:
+        super().__init__()
+        self._escape = escape
+        self._missing = missing
 
     def __missing__(self, value: object) -> str:
         if value is None:
-            self[None] = MISSING
-            return MISSING
-        if not isinstance(value, str):  # and not remembered: True and 1 are one key
-            return escape(str(value))
-        text = escape(value)
+            text = self._missing
+        elif isinstance(value, str):
+            text = self._escape(value)
+        else:  # not remembered: True and 1 are one key
+            return self._escape(str(value))
         if len(text) <= LONGEST:
             if len(self) >= REMEMBERED:
                 self.clear()

@@ -13,7 +13,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from tonnage.errors import ConfigError
@@ -95,14 +95,10 @@ class LineFile:
 
     def _send(self, lines: bytes) -> tuple[int, OSError | None]:
         """How many octets went out, and what stopped the rest."""
-        done = 0
+        done, total = 0, len(lines)
         try:
-            for piece in (lines,) if self._regular else _pieces(lines):
-                rest = piece
-                while rest:
-                    count = os.write(self.fd, rest)
-                    done += count
-                    rest = rest[count:]
+            while done < total:
+                done += os.write(self.fd, lines[done : total if self._regular else end_of_piece(lines, done)])
         except OSError as exc:
             return done, exc
         return done, None
@@ -148,13 +144,11 @@ def _open(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _pieces(lines: bytes) -> Iterator[bytes]:
-    """Whole lines, as many as a pipe takes in one go without mixing them with another process's."""
-    start = 0
-    while len(lines) - start > select.PIPE_BUF:
-        end = lines.rfind(b"\n", start, start + select.PIPE_BUF) + 1
-        if not end:  # a single line is longer
-            end = lines.find(b"\n", start) + 1 or len(lines)
-        yield lines[start:end]
-        start = end
-    yield lines[start:]
+def end_of_piece(lines: bytes, start: int) -> int:
+    """As many whole lines as a pipe takes in one go without mixing them with another process's."""
+    if len(lines) - start <= select.PIPE_BUF:
+        return len(lines)
+    end = lines.rfind(b"\n", start, start + select.PIPE_BUF)
+    if end < 0:  # a single line is longer
+        end = lines.find(b"\n", start)
+    return end + 1 or len(lines)
