@@ -35,6 +35,9 @@ class Crew:
         member = self._members.get(age)
         return member.pid if member is not None else 0
 
+    def is_loading(self, age: int) -> bool:
+        return not self._members[age].worker.booted
+
     def tell(self, age: int, message: Message) -> bool:
         """Whether it can be told."""
         return self._members[age].channel.send(message)

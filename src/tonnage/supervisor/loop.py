@@ -211,9 +211,8 @@ class Supervisor:
                 if not self._crew.tell(age, messages.Drain(grace_s)):
                     self._crew.signal(age, signal.SIGTERM)
             case Quit(age):
-                # Both: one that still loads the application does not read, but dies of the signal.
-                self._crew.tell(age, messages.Quit())
-                self._crew.signal(age, signal.SIGINT)
+                if not self._crew.tell(age, messages.Quit()) or self._crew.is_loading(age):
+                    self._crew.signal(age, signal.SIGINT)  # who loads the application does not read, but dies of it
             case Kill(age):
                 report_kill(self._log, order, self._crew.pid)
                 self._crew.signal(age, signal.SIGKILL)

@@ -221,11 +221,12 @@ def _converge(state: State, now: float) -> list[Order]:
         return []
     if state.mode not in UP:
         return _finish(state)
-    if len(live := state.live) == state.want and all(
-        w.generation == state.generation and w.phase is Phase.READY for w in live
-    ):
+    orders = [*_shrink(state, now), *_grow(state, now)]
+    live = state.live
+    settled = all(worker.generation == state.generation and worker.phase is Phase.READY for worker in live)
+    if settled and len(live) >= state.want:
         state.good = state.generation
-    return list(_shrink(state, now)) or _grow(state, now)
+    return orders
 
 
 def _finish(state: State) -> list[Order]:
@@ -243,25 +244,27 @@ def _shrink(state: State, now: float) -> Iterator[Order]:
 def _next_to_leave(state: State) -> Record | None:
     """Stale before fresh; booting before ready, for it costs nobody anything; the oldest before the younger."""
     live = state.live
+    ready = [worker for worker in live if worker.phase is Phase.READY]
+    stale = [worker for worker in live if worker.generation != state.generation]
+    for worker in stale:
+        if worker.phase is Phase.BOOTING:  # would only ever run code that is wanted no more
+            return worker
     if len(live) <= state.want:
         return None
-    stale = [worker for worker in live if worker.generation != state.generation]
-    booting = [worker for worker in stale or live if worker.phase is Phase.BOOTING]
-    if booting:
-        return booting[-1]
-    ready = [worker for worker in live if worker.phase is Phase.READY]
-    if len(ready) <= state.want:  # the replacement is still booting
+    if len(ready) > state.want:
+        return next(iter(stale), ready[0])
+    if stale:  # what still boots is a replacement, not a surplus
         return None
-    return next((worker for worker in ready if worker in stale), ready[0])
+    return next(worker for worker in reversed(live) if worker.phase is Phase.BOOTING)
 
 
 def _grow(state: State, now: float) -> list[Order]:
     live = state.live
     fresh = sum(worker.generation == state.generation for worker in live)
-    room = state.want + (state.rules.surge if fresh < len(live) else 0)
-    booting = sum(worker.phase is Phase.BOOTING for worker in live)
-    if fresh >= state.want or len(live) >= room:
+    old = sum(worker.generation != state.generation for worker in state.workers.values())  # also those that drain
+    if fresh >= state.want or fresh + old >= state.want + (state.rules.surge if old else 0):
         return []
+    booting = sum(worker.phase is Phase.BOOTING for worker in live)
     if not pacing.may_start(state.pace, booting, state.rules.boot_at_once, now):
         return []
     taken = {worker.slot for worker in state.workers.values()}
