@@ -7,6 +7,7 @@ the socket takes and leaves the rest to the loop, see output.py.
 from __future__ import annotations
 
 import logging
+import os
 import select
 import time
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class Exchange:
         "client",
         "close",
         "content",
+        "ended_ns",
         "environ",
         "fields",
         "head",
@@ -89,6 +91,7 @@ class Exchange:
         self.sent = 0
         self.queued_ns = self.waited_ns = 0  # in the queue for a thread
         self.service_ns = 0
+        self.ended_ns = 0  # CLOCK_MONOTONIC
         self.wants_content = True
         self._held = b""  # the response's head, until its first content
         self._spool_limit = SPOOL
@@ -205,7 +208,7 @@ class Exchange:
             self._flush(self.client.out)
             return
         try:
-            sent = self.client.sock.send(octets)
+            sent = os.write(self.client.fd, octets)
         except BlockingIOError:
             sent = 0
         except OSError as exc:
@@ -220,7 +223,7 @@ class Exchange:
 
     def _flush(self, out: Output) -> None:
         try:
-            while not out.flush(self.client.sock) and out.size - out.memory > self._spool_limit - MEMORY:
+            while not out.flush(self.client.fd) and out.size - out.memory > self._spool_limit - MEMORY:
                 self._wait_writable()
         except OSError as exc:
             raise ClientGone from exc
@@ -231,7 +234,7 @@ class Exchange:
     def _wait_writable(self) -> None:
         """Back-pressure: the producer of an endless response waits here for its slow client."""
         poll = select.poll()
-        poll.register(self.client.sock, select.POLLOUT)
+        poll.register(self.client.fd, select.POLLOUT)
         if not poll.poll(self.tools.write_timeout * 1000 or None):
             self.tools.log.info(
                 "the client took nothing for %.0fs (--write-timeout) at %s", self.tools.write_timeout, self._where()

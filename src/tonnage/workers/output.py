@@ -7,7 +7,6 @@ too makes its producer wait (back-pressure); that is the Exchange's decision, th
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 from collections import deque
 from typing import BinaryIO
@@ -32,7 +31,7 @@ class FilePart:
 
 
 class Output:
-    """Pending octets of one connection, in order. `sock` is non-blocking."""
+    """Pending octets of one connection, in order."""
 
     __slots__ = ("_directory", "_parts", "_spool", "_spooled", "memory", "size")
 
@@ -64,13 +63,13 @@ class Output:
         self._spooled = None
         self.size += count
 
-    def flush(self, sock: socket.socket) -> bool:
-        """Send what the socket takes now; True when nothing is left. Raises OSError when the client is gone."""
+    def flush(self, fd: int) -> bool:
+        """Send what the non-blocking socket takes; True when nothing is left. Raises OSError: the client is gone."""
         parts = self._parts
         while parts:
             part = parts[0]
             try:
-                sent = self._send_file(sock, part) if isinstance(part, FilePart) else sock.send(part)
+                sent = self._send_file(fd, part) if isinstance(part, FilePart) else os.write(fd, part)
             except BlockingIOError:
                 return False
             self.size -= sent
@@ -115,8 +114,8 @@ class Output:
             self._spool.truncate(0)
 
     @staticmethod
-    def _send_file(sock: socket.socket, part: FilePart) -> int:
-        sent = os.sendfile(sock.fileno(), part.fd, part.offset, min(part.count, BLOCK))
+    def _send_file(fd: int, part: FilePart) -> int:
+        sent = os.sendfile(fd, part.fd, part.offset, min(part.count, BLOCK))
         if sent == 0:
             raise ConnectionAbortedError("the file shrank while it was sent")
         part.offset += sent

@@ -40,7 +40,8 @@ class Inline:
         slot.begin(0, began, exchange.head.line)
         exchange.perform()
         slot.end(0)
-        exchange.service_ns = monotonic_ns() - began
+        exchange.ended_ns = ended = monotonic_ns()
+        exchange.service_ns = ended - began
         self._done(exchange)
 
     def collect(self) -> None:
@@ -102,7 +103,8 @@ class Pool:
             slot.begin(number, began, exchange.head.line)
             exchange.perform()
             slot.end(number)
-            exchange.service_ns = monotonic_ns() - began
+            exchange.ended_ns = ended = monotonic_ns()
+            exchange.service_ns = ended - began
             self._answered.append(exchange)
             if self.sleeping:
                 self.sleeping = False  # one wake-up is enough for all that is answered until the loop looks

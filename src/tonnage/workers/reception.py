@@ -20,7 +20,13 @@ TURN_S = 0.001  # no more are taken in this turn when serving them has taken so 
 RETRY_S = 1.0  # after the process or the machine ran out of files
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-Welcome = Callable[[Door, socket.socket, object], None]
+Welcome = Callable[[Door, int, object], None]
+
+
+def _accept(sock: socket.socket) -> tuple[int, object]:
+    """A bare descriptor: the socket object that accept() makes costs a connection a fifth more CPU."""
+    accepted: tuple[int, object] = sock._accept()  # type: ignore[attr-defined]  # noqa: SLF001 - public only as accept()
+    return accepted
 
 
 class Reception:
@@ -54,13 +60,13 @@ class Reception:
         until = monotonic() + TURN_S
         for _ in range(ACCEPTS):
             try:
-                sock, address = door.sock.accept()
+                fd, address = _accept(door.sock)
             except (BlockingIOError, ConnectionAbortedError):
                 break
             except OSError as exc:
                 self._cannot_accept(exc)
                 break
-            self._welcome(door, sock, address)
+            self._welcome(door, fd, address)
             if not self._has_room() or monotonic() > until:
                 break
         if self._siblings and self._open:

@@ -9,6 +9,7 @@ Deadlines are looked at once a second: none of them is a matter of milliseconds.
 from __future__ import annotations
 
 import io
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from tonnage.system.scoreboard import Cell, Slot
 from tonnage.workers.client import Client, Door, Phase
 from tonnage.workers.content import Content
 from tonnage.workers.exchange import Exchange, Tools
-from tonnage.workers.keepalive import KeepAlive
+from tonnage.workers.keepalive import SLOW_NS, KeepAlive
 from tonnage.workers.poller import READ, WRITE, Poller
 from tonnage.workers.pool import Inline, Pool
 from tonnage.workers.reception import Reception
@@ -157,49 +158,56 @@ class Loop:
     def _has_room(self) -> bool:
         return self._dispatch.free > 0 and len(self.clients) < self._rules.connections
 
-    def _welcome(self, door: Door, sock: socket.socket, address: object) -> None:
-        sock.setblocking(False)
-        peer = None if door.is_unix or not isinstance(address, tuple) else (address[0], address[1])
-        trusted = self._rules.is_trusted(peer[0] if peer else "")
-        client = Client(sock, peer, door, Connection(self._rules.limits, self._rules.policy, trusted=trusted))
+    def _welcome(self, door: Door, fd: int, address: object) -> None:
+        os.set_blocking(fd, False)
+        rules = self._rules
+        peer = (address[0], address[1]) if isinstance(address, tuple) else None  # of a Unix socket it is ""
+        trusted = rules.is_trusted(peer[0] if peer else "")
+        client = Client(fd, peer, door, Connection(rules.limits, rules.policy, trusted=trusted))
         client.trusted = trusted
         client.deadline = self._after(self._timeouts.head)
-        self.clients[client.fd] = client
+        self.clients[fd] = client
         cells = self._slot.cells
-        cells[Cell.ACCEPTED] += 1
-        cells[Cell.CONNECTIONS] = len(self.clients)
-        self._read(client)  # its request is often there already; if so, no epoll_ctl(2) is needed
+        cells[7] += 1  # Cell.ACCEPTED
+        cells[6] = len(self.clients)  # Cell.CONNECTIONS
+        self._attend(client)  # its request is often there already; if so, no epoll_ctl(2) is needed
         if client.mask < 0 and client.phase is not Phase.CLOSED:
             self._watch(client, READ)
 
     def _attend(self, client: Client) -> None:
-        if client.phase is Phase.FLUSH:
+        """Something happened on the connection."""
+        phase = client.phase
+        if phase is Phase.FLUSH:
             self._flush(client)
-        elif client.phase is Phase.APP:  # pipelined, or gone: looked at when this request is answered
+            return
+        if phase is Phase.APP:  # pipelined, or gone: looked at when this request is answered
             self.poller.unregister(client.fd)  # a mask of nothing would still wake us for a hang-up
             client.mask = -1
-        elif client.phase is not Phase.CLOSED:
-            self._read(client)
-
-    def _read(self, client: Client) -> None:
+            return
+        if phase is Phase.CLOSED:
+            return
         try:
-            data = client.sock.recv(RECEIVE)
+            data = os.read(client.fd, RECEIVE)
         except BlockingIOError:
             return
         except OSError:  # reset by the client: nobody is left to answer
             self._close(client)
             return
-        if not data and client.phase in (Phase.FRESH, Phase.KEPT, Phase.LINGER):
-            self._close(client)
-        elif client.phase is not Phase.LINGER:
+        if phase is Phase.LINGER:
+            if not data:
+                self._close(client)
+        elif data or phase in (Phase.HEAD, Phase.CONTENT):
             client.http.receive(data)
             self._advance(client)
+        else:
+            self._close(client)
 
     def _advance(self, client: Client) -> None:
         """Frame what has come; a request that is whole goes to the application."""
+        http = client.http
         while True:
             try:
-                event = client.http.next()
+                event = http.next()
             except RemoteProtocolError as exc:
                 self._refuse(client, exc)
                 return
@@ -223,6 +231,9 @@ class Loop:
                 self._submit(client, client.head, client.content.open())
             if client.phase is not Phase.KEPT:
                 return
+            if http.idle:
+                self._watch(client, READ)
+                return
 
     def _collect(self, client: Client, piece: bytes) -> bool:
         assert client.content is not None
@@ -241,7 +252,7 @@ class Loop:
         if client.phase is Phase.CONTENT:
             client.deadline = self._after(self._timeouts.content)
             if client.http.wants_continue():
-                client.sock.send(client.http.continue_())
+                os.write(client.fd, client.http.continue_())
         elif not client.http.idle and client.phase is not Phase.HEAD:
             client.phase = Phase.HEAD
             client.deadline = self._after(self._timeouts.head)
@@ -257,9 +268,11 @@ class Loop:
     def _completed(self, exchange: Exchange) -> None:
         """The application is done with it; what the client has not taken yet is ours."""
         client = exchange.client
-        self._now = now = monotonic()
+        self._now = exchange.ended_ns / 1e9
         self._slot.count(int(exchange.status[:3] or 499), exchange.service_ns, exchange.sent)
-        self._keepalive.held_up((exchange.waited_ns if self._pool else exchange.service_ns) / 1e9, now)
+        held_up_ns = exchange.waited_ns if self._pool else exchange.service_ns
+        if held_up_ns > SLOW_NS:
+            self._keepalive.held_up(self._now)
         if self._rules.witness is not None:
             self._rules.witness.answered(exchange)
         if client.content is not None:
@@ -270,8 +283,10 @@ class Loop:
             client.phase = Phase.FLUSH
             client.deadline = self._after(self._timeouts.write)
             self._watch(client, WRITE)
+        elif client.keep:
+            self._keep(client)
         else:
-            self._answered(client)
+            self._hang_up(client)
 
     def _completed_elsewhere(self, exchange: Exchange) -> None:
         self._completed(exchange)
@@ -282,24 +297,22 @@ class Loop:
         assert client.out is not None
         left = client.out.size
         try:
-            done = client.out.flush(client.sock)
+            done = client.out.flush(client.fd)
         except OSError:
             self._close(client)
             return
         if done:
             client.out.close()
             client.out = None
-            self._answered(client)
-            if client.phase is Phase.KEPT:
+            if client.keep:
+                self._keep(client)
                 self._advance(client)
+            else:
+                self._hang_up(client)
         elif client.out.size < left:
             client.deadline = self._after(self._timeouts.write)
 
-    def _answered(self, client: Client) -> None:
-        """Everything is sent."""
-        if not client.keep:
-            self._hang_up(client)
-            return
+    def _keep(self, client: Client) -> None:
         client.phase = Phase.KEPT
         client.deadline = self._now + (DRAIN_IDLE_S if self.draining else self._timeouts.keepalive)
 
@@ -311,7 +324,7 @@ class Loop:
         if self._rules.witness is not None:
             self._rules.witness.refused(client, status)
         try:
-            client.sock.send(octets)
+            os.write(client.fd, octets)
         except OSError:  # it is closed below, whether the client heard why or not
             self._close(client)
             return
@@ -326,7 +339,11 @@ class Loop:
     def _linger(self, client: Client) -> None:
         """Close only the sending half: closing with unread octets resets, and a reset may overtake our answer."""
         try:
-            client.sock.shutdown(socket.SHUT_WR)
+            sock = socket.socket(fileno=client.fd)
+            try:
+                sock.shutdown(socket.SHUT_WR)
+            finally:
+                sock.detach()
         except OSError:
             self._close(client)
             return
@@ -339,7 +356,7 @@ class Loop:
         self.clients.pop(client.fd, None)
         if client.mask >= 0:
             self.poller.forget(client.fd)
-        client.sock.close()
+        os.close(client.fd)
         if client.out is not None:
             client.out.close()
         if client.content is not None:

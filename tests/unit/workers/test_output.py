@@ -22,7 +22,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 def drain(out: Output, ours: socket.socket, theirs: socket.socket) -> bytes:
     got = bytearray()
-    while not out.flush(ours):
+    while not out.flush(ours.fileno()):
         got += theirs.recv(1 << 20)
     ours.shutdown(socket.SHUT_WR)
     while data := theirs.recv(1 << 20):
@@ -61,7 +61,7 @@ def test_the_spool_is_used_again_after_it_was_emptied(
         block = bytes([turn]) * (2 * MEMORY)
         out.add(block)
         sent += block
-        while not out.flush(ours):
+        while not out.flush(ours.fileno()):
             got += theirs.recv(1 << 20)
     out.close()
     ours.close()
@@ -88,5 +88,5 @@ def test_a_file_that_shrinks_while_it_is_sent_is_an_error_not_an_endless_loop(
         out.add_file(file.fileno(), 0, 10)
     (tmp_path / "f").write_bytes(b"")
     with pytest.raises(ConnectionAbortedError):
-        out.flush(pair[0])
+        out.flush(pair[0].fileno())
     out.close()
