@@ -80,7 +80,7 @@ Hook = Callable[..., object]  # any of them, for who only passes it on
 def accepts(function: Hook, count: int) -> bool:
     """Whether the function can be called with so many positional arguments."""
     try:
-        inspect.signature(function).bind(*range(count))
+        inspect.signature(function, follow_wrapped=False).bind(*range(count))
     except TypeError:
         return False
     except ValueError:  # a built-in without a signature: only the call itself will tell

@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tonnage.cli.neighbour import running_tonnage
@@ -87,18 +88,22 @@ def tls_problem(config: Config) -> str:
     for path in (config.certfile, config.keyfile, config.ca_certs):
         if path is not None and not os.access(path, os.R_OK):
             return f"{path} is not there, or this user may not read it"
-    try:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(config.certfile, config.keyfile, password=_no_password)
-        if config.ca_certs is not None:
-            context.load_verify_locations(config.ca_certs)
-        if config.ciphers is not None:
-            context.set_ciphers(config.ciphers)
-    except ssl.SSLError as exc:
-        return f"{config.certfile} and {config.keyfile or 'the key in it'} cannot be used: {exc.reason or exc}"
-    except (OSError, ValueError) as exc:
-        return f"{config.certfile} and {config.keyfile or 'the key in it'} cannot be read: {exc}"
+    for what, attempt in _tls_steps(config, config.certfile):
+        try:
+            attempt()
+        except (OSError, ValueError) as exc:  # ssl.SSLError is an OSError
+            return f"{what} cannot be used: {getattr(exc, 'reason', None) or exc}"
     return ""
+
+
+def _tls_steps(config: Config, certfile: str) -> Iterator[tuple[str, Callable[[], None]]]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    files = f"{certfile} and {config.keyfile or 'the key in it'}"
+    yield files, partial(context.load_cert_chain, certfile, config.keyfile, password=_no_password)
+    if config.ca_certs is not None:
+        yield config.ca_certs, partial(context.load_verify_locations, config.ca_certs)
+    if config.ciphers is not None:
+        yield f"ciphers = {config.ciphers!r}", partial(context.set_ciphers, config.ciphers)
 
 
 def _no_password() -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tonnage import serve
+from tonnage.cli import daemon
 from tonnage.config.sources import Loaded
 from tonnage.errors import ConfigError
 
 
 def run(loaded: Loaded) -> int:
     refuse_the_impossible(loaded)
-    return serve.serve(loaded)
+    return daemon.detach(loaded, serve.serve) if loaded.config.daemon else serve.serve(loaded)
 
 
 def refuse_the_impossible(loaded: Loaded) -> None:

@@ -34,7 +34,7 @@ def load_in_child(config: Config) -> Outcome:
         os.close(reading)
         _report(config, config.wsgi_app, writing)
     os.close(writing)
-    with open(reading, "rb") as pipe:
+    with open(reading, "rb") as pipe:  # noqa: PTH123  # a descriptor
         answered = bool(select.select([pipe], [], [], config.boot_timeout or None)[0])
         line = pipe.readline() if answered else b""
     if not answered:

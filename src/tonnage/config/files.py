@@ -123,7 +123,8 @@ def _namespace(names: Mapping[str, object], label: str, places: Mapping[str, int
 
 
 def _named(names: Mapping[str, object], label: str, places: Mapping[str, int]) -> dict[str, Given]:
-    known: Iterable[str] = (name for name in SPECS if name in names)
+    """None is what `os.environ.get` left of a variable that is not set: the file then does not say."""
+    known: Iterable[str] = (name for name in SPECS if names.get(name) is not None)
     return {name: Given(names[name], f"{label}{_line(places, name)}") for name in known}
 
 

@@ -53,8 +53,9 @@ def whole_items(raw: object) -> tuple[str, ...]:
 def choice(*names: Name, aliases: Mapping[object, Name] | None = None) -> Kind[Name]:
     def read(raw: object) -> Name:
         key = raw.strip().lower() if isinstance(raw, str) else raw
-        if aliases and key in aliases:
-            return aliases[key]
+        for alias, name in (aliases or {}).items():
+            if key == alias:
+                return name
         if key in names:
             return key
         raise ValueError(f"must be {' or '.join(names)}")

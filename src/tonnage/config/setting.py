@@ -81,8 +81,8 @@ def declared(section: type) -> Iterator[Spec]:
 
 
 def at_least(floor: float) -> Check[float]:
-    return lambda value: None if value >= floor else f"must be at least {floor:g}"
+    return lambda value: None if value >= floor else f"must be at least {floor}"
 
 
 def between(floor: float, ceiling: float) -> Check[float]:
-    return lambda value: None if floor <= value <= ceiling else f"must be between {floor:g} and {ceiling:g}"
+    return lambda value: None if floor <= value <= ceiling else f"must be between {floor} and {ceiling}"

@@ -105,6 +105,10 @@ def whole(raw: object) -> int:
     raise ValueError("must be a whole number")
 
 
+def _is_whole(raw: object) -> bool:
+    return isinstance(raw, str) and re.fullmatch(r"\s*(0x[0-9a-fA-F]+|[1-9]\d*|0)\s*", raw) is not None
+
+
 def mode(raw: object) -> int:
     """File permission bits: 0o22, 022 and 18 are the same."""
     if isinstance(raw, str) and re.fullmatch(r"0[0-7]+", raw.strip()):
@@ -114,8 +118,8 @@ def mode(raw: object) -> int:
 
 def seconds(raw: object) -> float:
     """A number of seconds, or with a unit: 500ms, 90s, 2m, 1h, 1d."""
-    if isinstance(raw, int | float):
-        number = float(raw)
+    if isinstance(raw, int | float) or _is_whole(raw):
+        number = float(raw) if isinstance(raw, float) else float(whole(raw))
     else:
         number = _with_unit(raw, SECONDS, "a number of seconds such as 30, 1.5, 500ms or 2m")
     if not 0 <= number < float("inf"):
@@ -125,7 +129,7 @@ def seconds(raw: object) -> float:
 
 def octets(raw: object) -> int:
     """A number of bytes, or with a unit: 512k, 10m, 1g, 10MiB (all binary)."""
-    if isinstance(raw, str) and not raw.strip().isdecimal():
+    if isinstance(raw, str) and not _is_whole(raw):
         short = re.sub(r"i?b$", "", raw.strip().lower())
         return int(_with_unit(short, OCTETS, "a number of bytes such as 8190, 512k, 10m or 1g"))
     return whole(raw)

@@ -3,8 +3,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tonnage.config.kinds import COUNT, OCTETS, SWITCH, TEXTS, choice
-from tonnage.config.setting import at_least, between, setting
+from tonnage.config import values
+from tonnage.config.kinds import OCTETS, SWITCH, TEXTS, choice
+from tonnage.config.setting import Kind, at_least, setting
+
+MOST_FIELDS = 32768  # Gunicorn's own ceiling, and what it takes 0 for
+
+
+def fields(raw: object) -> int:
+    return values.whole(raw) or MOST_FIELDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +29,9 @@ class Limits:
     limit_request_fields: int = setting(
         100,
         "--limit-request-fields",
-        kind=COUNT,
-        check=between(0, 32768),
-        meaning="Most header fields in a request, else 431; 0 is the highest, 32768.",
+        kind=Kind("N", fields),
+        check=at_least(0),
+        meaning=f"Most header fields in a request, else 431; 0 is {MOST_FIELDS}.",
     )
     limit_request_field_size: int = setting(
         8190,

@@ -73,7 +73,7 @@ class Http2:
         65535,
         "--http2-initial-window-size",
         kind=OCTETS,
-        check=between(1, 2**31 - 1),
+        check=between(0, 2**31 - 1),
         meaning="Bytes a client may send on a stream before it is told to go on.",
     )
     http2_max_frame_size: int = setting(

@@ -27,7 +27,7 @@ class Sockets:
         2048,
         "--backlog",
         kind=COUNT,
-        check=at_least(1),
+        check=at_least(0),
         meaning="How many connections may wait in the kernel's accept queue.",
         why="Gunicorn's. The kernel caps it at net.core.somaxconn without saying so.",
     )

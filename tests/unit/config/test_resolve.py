@@ -1,0 +1,129 @@
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from tonnage.config.model import SPECS, Config
+from tonnage.config.resolve import Given, near_miss, obstacles, resolve, unbuilt
+from tonnage.config.values import TcpAddress
+from tonnage.errors import ConfigError
+
+
+def test_every_default_comes_from_its_declaration() -> None:
+    resolved = resolve([])
+    assert resolved.config == Config()
+    assert set(resolved.origins.values()) == {"default"}
+    for name, spec in SPECS.items():
+        assert spec.kind.parse(spec.default) == spec.default, name
+        assert spec.check(spec.default) is None, name
+
+
+def test_the_last_source_that_names_a_setting_decides() -> None:
+    weak = {"workers": Given("2", "$WEB_CONCURRENCY"), "threads": Given("4", "$TONNAGE_THREADS")}
+    resolved = resolve([weak, {"workers": Given(3, "gunicorn.conf.py:1")}, {"workers": Given(4, "--workers")}])
+    assert (resolved.config.workers, resolved.origins["workers"]) == (4, "--workers")
+    assert (resolved.config.threads, resolved.origins["threads"]) == (4, "$TONNAGE_THREADS")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "text"),
+    [
+        ("workers", Given(0, "--workers"), "workers = 0 (from --workers) must be at least 1; the default is 1"),
+        (
+            "workers",
+            Given("many", "$WEB_CONCURRENCY"),
+            "workers = 'many' (from $WEB_CONCURRENCY) must be a whole number",
+        ),
+        ("keepalive", Given(-1, "c.py:3"), "keepalive = -1 (from c.py:3) must be a number of seconds, 0 or more"),
+        ("bind", Given([], "c.py:1"), "bind = none (from c.py:1) must name at least one address"),
+        ("raw_env", Given(["A"], "--env"), "raw_env = A (from --env) must be NAME=VALUE, not 'A'"),
+        ("user", Given("no such user", "--user"), "must be a user of this machine"),
+        ("group", Given("no such group", "--group"), "must be a group of this machine"),
+        ("user", Given(1.5, "--user"), "must be the name or number of a user"),
+        ("header_map", Given([], "c.py:1"), "must be drop or refuse or dangerous"),
+        ("worker_class", Given(3, "c.py:1"), "must be a name such as sync or gthread, or a class"),
+        ("secure_scheme_headers", Given([], "c.py:1"), "must be a dictionary"),
+        ("logconfig_dict", Given("{", "$X"), "must be a JSON object"),
+        ("raw_env", Given(3, "c.py:1"), "must be a list of texts"),
+        ("post_fork", Given("nowhere.at_all", "c.py:1"), "names a module that cannot be imported"),
+    ],
+)
+def test_a_refusal_names_setting_origin_and_default(name: str, given: Given, text: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        resolve([{name: given}])
+    assert text in str(refused.value)
+    assert f"{name} = " in str(refused.value)
+    assert "; the default is " in str(refused.value)
+
+
+def test_threads_make_sync_gthread_and_say_so() -> None:
+    resolved = resolve([{"threads": Given(4, "--threads")}])
+    assert resolved.config.worker_class == "gthread"
+    assert resolved.origins["worker_class"] == "threads = 4"
+    assert resolved.notes == ("4 threads (from --threads): the worker class is gthread, not sync",)
+    assert resolve([{"worker_class": Given("gthread", "-k")}]).notes == ()
+
+
+class SyncWorker:
+    __module__ = "gunicorn.workers.sync"
+    __qualname__ = "SyncWorker"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("sync", "sync"),
+        ("egg:gunicorn#gthread", "gthread"),
+        ("gunicorn.workers.gthread.ThreadWorker", "gthread"),
+        ("gunicorn.workers.ggevent:GeventWorker", "gevent"),
+        ("uvicorn.workers.UvicornWorker", "asgi"),
+        ("gevent_pywsgi", "gevent"),
+        ("my.own.Worker", "my.own.Worker"),
+        (SyncWorker, "sync"),
+    ],
+)
+def test_a_worker_class_goes_by_many_names(given: object, expected: str) -> None:
+    assert resolve([{"worker_class": Given(given, "c.py:1")}]).config.worker_class == expected
+
+
+def test_only_what_was_asked_for_is_called_unbuilt() -> None:
+    asked = {
+        "preload_app": Given(True, "--preload"),
+        "max_requests": Given(0, "--max-requests"),
+        "timeout": Given(30, "-t"),
+    }
+    assert unbuilt(resolve([asked])) == ["preload_app"]
+    assert unbuilt(resolve([])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("certfile", "cert.pem", "certfile = 'cert.pem' (from x) is not built yet: serving plain HTTP where TLS"),
+        ("worker_class", "tornado", "worker_class = 'tornado' (from x) is not built yet; sync and gthread are"),
+        ("proxy_protocol", True, "proxy_protocol = 'auto' (from x) is not built yet"),
+        ("protocol", "uwsgi", "protocol = 'uwsgi' (from x) is not built yet"),
+    ],
+)
+def test_what_would_serve_something_else_than_asked_for_stops_the_start(name: str, value: object, text: str) -> None:
+    resolved = resolve([{name: Given(value, "x")}])
+    assert [each for each in obstacles(resolved) if each.startswith(text)]
+    assert unbuilt(resolved) == [], "one of the two, not both"
+
+
+def test_only_a_likely_typo_is_pointed_out() -> None:
+    assert near_miss("wokers") == "workers"
+    assert near_miss("worker-class") == "worker_class"
+    assert near_miss("BIND") == "bind"
+    assert near_miss("multiprocessing") is None
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Config().workers = 2  # type: ignore[misc]
+
+
+def test_hooks_find_the_names_they_know_from_gunicorn() -> None:
+    config = Config(bind=(TcpAddress("::1", 80),), raw_env=("A=b=c",), certfile="cert.pem")
+    assert config.address == ("[::1]:80",)
+    assert config.env == {"A": "b=c"}
+    assert config.is_ssl
