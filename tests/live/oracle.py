@@ -8,19 +8,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from tests.live.sites import Site
 from tests.live.steps import CSRF, SHOWN, Answer, Step, comparable
 
 
-def ask_django(site: Path, settings: str, steps: Sequence[Step], env: Mapping[str, str]) -> list[Answer]:
+def ask_django(site: Site, steps: Sequence[Step]) -> list[Answer]:
     root = Path(__file__).parent.parent.parent
     asked = [[step.method, step.path, dict(step.fields), base64.b64encode(step.body).decode()] for step in steps]
     done = subprocess.run(
         [sys.executable, "-m", "tests.live.oracle"],
-        cwd=site,
-        env={**os.environ, **env, "DJANGO_SETTINGS_MODULE": settings, "PYTHONPATH": f"{site}{os.pathsep}{root}"},
+        cwd=site.directory,
+        env={
+            **os.environ,
+            **site.env,
+            "DJANGO_SETTINGS_MODULE": site.settings,
+            "PYTHONPATH": f"{site.directory}{os.pathsep}{root}",
+        },
         input=json.dumps(asked).encode(),
         stdout=subprocess.PIPE,
         timeout=300,

@@ -5,8 +5,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.live.server import TCP, Running, serve
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "site"
 STEADY = {"PYTHONHASHSEED": "0"}  # or Wagtail puts some buttons in another order each time
@@ -19,9 +22,12 @@ class Site:
     settings: str
     env: Mapping[str, str] = field(default_factory=lambda: dict(STEADY))
 
-    def copy(self, to: Path) -> "Site":
+    def copy(self, base: Path) -> "Site":
         """A visit leaves traces, so every visit gets a site of its own."""
-        return Site(shutil.copytree(self.directory, to), self.app, self.settings, self.env)
+        return Site(shutil.copytree(self.directory, base / "site"), self.app, self.settings, self.env)
+
+    def serve(self, *arguments: str, bind: str | None = TCP) -> AbstractContextManager[Running]:
+        return serve(self.app, *arguments, cwd=self.directory, env=self.env, bind=bind, tracebacks=True)
 
     def manage(self, *arguments: str, **env: str) -> None:
         subprocess.run(
