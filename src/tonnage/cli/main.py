@@ -1,21 +1,22 @@
-"""The `tonnage` command: picks the subcommand; an error raised on purpose becomes one line and its exit code."""
+"""The `tonnage` command: picks the subcommand; an error raised on purpose becomes one line and its exit code.
+
+A subcommand is imported when it is asked for: what `check` needs (ssl: 5 MB) shall not lie in every server's memory.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from tonnage import __version__
-from tonnage.cli import check, serve, settings
-from tonnage.cli.usage import usage
 from tonnage.config.sources import Loaded, load
 from tonnage.errors import TonnageError
 
-Command = Callable[[Loaded], int]
-COMMANDS: dict[str, Command] = {"serve": serve.run, "check": check.run, "settings": settings.run}
+Command = Callable[..., int]  # (loaded), and for `settings` as_json
+COMMANDS = ("serve", "check", "settings")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,19 +37,19 @@ def _run(words: list[str]) -> int:
         print(f"tonnage (version {__version__})")
         return 0
     if {"-h", "--help"}.intersection(words):
-        print(usage(), end="")
+        print(import_module("tonnage.cli.usage").usage(), end="")
         return 0
-    command = COMMANDS.get(words[0]) if words else None
-    flags = words[1:] if command else words
-    if command is settings.run and "--json" in flags:
-        flags.remove("--json")
-        command = partial(settings.run, as_json=True)
-    loaded = load(flags, os.environ, Path.cwd())
-    return (command or _asked(loaded))(loaded)
+    name = words.pop(0) if words and words[0] in COMMANDS else None
+    as_json = name == "settings" and "--json" in words
+    if as_json:
+        words.remove("--json")
+    loaded = load(words, os.environ, Path.cwd())
+    command: Command = import_module(f"tonnage.cli.{name or _asked(loaded)}").run
+    return command(loaded, as_json=True) if as_json else command(loaded)
 
 
-def _asked(loaded: Loaded) -> Command:
+def _asked(loaded: Loaded) -> str:
     """Gunicorn's way to ask for the other commands."""
     if loaded.config.print_config:
-        return settings.run
-    return check.run if loaded.config.check_config else serve.run
+        return "settings"
+    return "check" if loaded.config.check_config else "serve"

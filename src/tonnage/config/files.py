@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import tomllib
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -73,6 +72,8 @@ def _toml(path: Path, label: str) -> Read:
 
 
 def _parsed(path: Path, label: str) -> dict[str, dict[str, object]]:
+    import tomllib  # noqa: PLC0415  # 600 KB that would lie in every server, for a file that few have
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:

@@ -142,3 +142,12 @@ def test_a_reader_that_leaves_is_no_error() -> None:
             [sys.executable, "-m", "tonnage", "--help"], stdout=out, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_serving_imports_nothing_that_only_other_commands_need() -> None:
+    """Every worker inherits what the command imported."""
+    probe = (
+        "import sys, tonnage.cli.main, tonnage.cli.serve; print([n for n in ('ssl', 'tomllib') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
