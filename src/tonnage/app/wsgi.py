@@ -25,6 +25,9 @@ class Sink(Protocol):
 
     wants_content: bool  # after start(): False for HEAD, 204, 304
 
+    @property
+    def takes_files(self) -> bool: ...  # by send_file()
+
     def whole(self, status: str, fields: ResponseFields, content: bytes) -> None: ...
     def start(self, status: str, fields: ResponseFields, length: int | None) -> None: ...
     def send(self, data: bytes) -> None: ...
@@ -94,7 +97,7 @@ class Call:
     def _respond(self, result: object) -> None:
         if type(result) is list or type(result) is tuple:
             self._pieces(result)
-        elif isinstance(result, FileWrapper) and (part := file_part(result.filelike)):
+        elif isinstance(result, FileWrapper) and self.sink.takes_files and (part := file_part(result.filelike)):
             self._file(part)
         else:
             self._iterate(result)  # type: ignore[arg-type]  # not iterable: the TypeError names the application's type

@@ -39,10 +39,9 @@ class Cell(IntEnum):
     ACCEPTED = 7
     SENT = 8  # body octets
     BUSY_NS = 9  # application time, summed
-    IN_FLIGHT = 10  # requests the application has
-    STATUS_1XX = 11
-    STATUS_5XX = 15
-    SERVICE = 16  # first of BUCKETS
+    STATUS_1XX = 10
+    STATUS_5XX = 14
+    SERVICE = 15  # first of BUCKETS
 
 
 CELLS = Cell.SERVICE + BUCKETS
@@ -78,7 +77,6 @@ class Reading:
     accepted: int
     sent: int
     busy_ns: int
-    in_flight: int
     statuses: tuple[int, int, int, int, int]  # 1xx .. 5xx
     service_us: tuple[int, ...]  # BUCKETS counts; see bucket_floor_us
     busy: tuple[Busy, ...]
@@ -131,11 +129,11 @@ class Slot:
         cells[5] += 1  # Cell.REQUESTS and so on: an IntEnum here would cost as much as the stores
         cells[8] += sent
         cells[9] += service_ns
-        cells[10 + status // 100] += 1
+        cells[9 + status // 100] += 1
         us = service_ns // 1000
         shift = us.bit_length() - 3
         index = us if shift <= 0 else (shift << 2) + (us >> shift)
-        cells[16 + (index if index < BUCKETS else BUCKETS - 1)] += 1
+        cells[15 + (index if index < BUCKETS else BUCKETS - 1)] += 1
 
 
 class Scoreboard:
@@ -171,8 +169,7 @@ class Scoreboard:
             accepted=cells[Cell.ACCEPTED],
             sent=cells[Cell.SENT],
             busy_ns=cells[Cell.BUSY_NS],
-            in_flight=cells[Cell.IN_FLIGHT],
-            statuses=(cells[11], cells[12], cells[13], cells[14], cells[15]),
+            statuses=(cells[10], cells[11], cells[12], cells[13], cells[14]),
             service_us=tuple(cells[Cell.SERVICE : CELLS]),
             busy=tuple(busy for i in range(self.threads) if (busy := self._busy(octets, i)) is not None),
         )

@@ -52,6 +52,7 @@ class Tools:
     date: DateClock
     directory: str | None  # for temporary files
     write_timeout: float  # seconds a client may take nothing; 0 = forever
+    sendfile: bool = True
     before: Callable[[RequestHead], None] | None = None  # the pre_request hook
 
 
@@ -110,7 +111,7 @@ class Exchange:
             self.abandon()
         except LocalProtocolError as exc:
             self._fail(call.sent, f"the application broke HTTP at {self._where()}: {exc}", trace=False)
-        except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 - one bad request is not the worker's end
+        except BaseException:  # noqa: BLE001 - sys.exit(), CancelledError...: one bad request is not the worker's end
             self._fail(call.sent, f"the application raised at {self._where()}", trace=True)
 
     def _prepare(self) -> None:
@@ -154,6 +155,10 @@ class Exchange:
 
     # -- what the application asks for (Sink) ----------------------------------------------------------------------
 
+    @property
+    def takes_files(self) -> bool:
+        return self.tools.sendfile
+
     def whole(self, status: str, fields: ResponseFields, content: bytes) -> None:
         octets = self.http.respond_whole(status, fields, content, self.close, self.tools.date())
         self.status = status
@@ -180,8 +185,8 @@ class Exchange:
         count = self.http.allowed(count)
         before, after = self.http.file_data(count)
         self.sent += count
+        self._hold(self._held + before)
         out = self._output()
-        out.add(self._held + before)
         self._held = b""
         out.add_file(fd, offset, count)
         out.add(after)
@@ -204,7 +209,7 @@ class Exchange:
 
     def _push(self, octets: bytes) -> None:
         if self.client.out is not None:
-            self.client.out.add(octets)
+            self._hold(octets)
             self._flush(self.client.out)
             return
         try:
@@ -214,7 +219,17 @@ class Exchange:
         except OSError as exc:
             raise ClientGone from exc
         if sent < len(octets):
-            self._output().add(memoryview(octets)[sent:])
+            self._hold(memoryview(octets)[sent:])
+
+    def _hold(self, octets: bytes | memoryview) -> None:
+        try:
+            self._output().add(octets)
+        except OSError as exc:
+            self.tools.log.error(
+                "a response cannot be held for its slow client: %s; it was cut off at %s. Free space in the temporary "
+                "directory, or name another one with --tmp-upload-dir.", exc.strerror, self._where(),
+            )  # fmt: skip
+            raise ClientGone from exc
 
     def _output(self) -> Output:
         if self.client.out is None:

@@ -63,6 +63,7 @@ def open_service(
         date=DateClock(),
         directory=config.tmp_upload_dir,
         write_timeout=config.write_timeout,
+        sendfile=config.sendfile,
         before=before(config.pre_request, worker),
     )
     doors = [_door(listener, config, log) for listener in seat.listeners]

@@ -16,8 +16,9 @@ App = Callable[[object, Start], object]
 
 
 class Recorder:
-    def __init__(self, *, wants_content: bool = True) -> None:
+    def __init__(self, *, wants_content: bool = True, takes_files: bool = True) -> None:
         self.wants_content = wants_content
+        self.takes_files = takes_files
         self.log: list[object] = []
 
     def whole(self, status: str, fields: ResponseFields, content: bytes) -> None:
@@ -182,6 +183,14 @@ def test_a_real_file_goes_out_by_sendfile_from_where_it_stands(tmp_path: Path) -
 def test_a_file_in_memory_is_read_block_by_block() -> None:
     wrapper = FileWrapper(io.BytesIO(b"0123456789"), 4)
     assert told(returns(wrapper)) == [("start", "200 OK", None), b"0123", b"4567", b"89", "end"]
+
+
+def test_a_real_file_is_read_block_by_block_when_sendfile_is_switched_off(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"0123456789")
+    sink = Recorder(takes_files=False)
+    with (tmp_path / "f").open("rb") as file:
+        Call(sink).run(returns(FileWrapper(file, 6)), {})
+    assert sink.log == [("start", "200 OK", None), b"012345", b"6789", "end"]
 
 
 def test_a_file_that_is_not_regular_is_not_sent_by_sendfile() -> None:
