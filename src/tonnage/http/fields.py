@@ -36,6 +36,7 @@ KNOWN_LINES = 1024
 KNOWN_NAMES = 512
 LONGEST_KNOWN = 256
 LONGEST_NAME = 64
+WHITE_SPACE = frozenset({b" ", b"\t"})
 # Secrets are not kept; and what differs in every request would only push out the lines that do not.
 _forgotten = re.compile(
     rb"cookie|auth|token|secret|key|csrf|xsrf|session|passw|signature|jwt|saml|assertion|credential|referer"
@@ -73,6 +74,8 @@ known_line = _lines.get
 def learn_line(line: bytes, policy: Policy) -> Field:
     """The slow way: judge a line that is not known, and remember it if that is worth it and safe."""
     name, colon, value = line.partition(b":")
+    if line[:1] in WHITE_SPACE:
+        raise RemoteProtocolError("a folded field line (obs-fold) is not accepted")
     if not colon:
         raise RemoteProtocolError("a field line has no colon")
     tidy = name.rstrip(grammar.OWS) if policy.strip_field_spaces else name
@@ -93,8 +96,6 @@ def learn_line(line: bytes, policy: Policy) -> Field:
 
 def _learn_name(name: bytes) -> tuple[bytes, str, int, bool]:
     if not grammar.is_token(name):
-        if name[:1] in {b" ", b"\t"}:
-            raise RemoteProtocolError("a folded field line (obs-fold) is not accepted")
         raise RemoteProtocolError("a field name is not a token")
     lower = name.lower()
     role = UNDERSCORE if b"_" in lower else ROLES.get(lower, PLAIN)

@@ -112,7 +112,7 @@ def unfold(lines: list[bytes]) -> list[bytes]:
     """RFC 9112 5.2: a folded line continues the one before it; the fold counts as one space."""
     whole: list[bytes] = []
     for line in lines:
-        if line[:1] in {b" ", b"\t"} and whole:
+        if line[:1] in f.WHITE_SPACE and whole:
             whole[-1] += b" " + line.strip(grammar.OWS)
         else:
             whole.append(line)
