@@ -58,7 +58,7 @@ def settings(loaded: Loaded) -> Iterator[Finding]:
 
 
 def files(loaded: Loaded) -> Iterator[Finding]:
-    """The directories that a pid file and logs are made in, and the logging configuration."""
+    """The directories that a pid file and logs are made in."""
     config = loaded.config
     for name in ("pidfile", "accesslog", "errorlog"):
         path = getattr(config, name)
@@ -68,10 +68,6 @@ def files(loaded: Loaded) -> Iterator[Finding]:
                 yield Finding(
                     name, f"{path}: no file can be made in {where}; create it, or choose another", is_problem=True
                 )
-    for name in ("logconfig", "logconfig_json"):
-        path = getattr(config, name)
-        if path is not None and not Path(config.chdir, path).is_file():
-            yield Finding(name, f"{path} is not a file", is_problem=True)
 
 
 def tls(loaded: Loaded) -> Iterator[Finding]:

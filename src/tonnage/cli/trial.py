@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tonnage.app import load
 from tonnage.config.model import Config
 from tonnage.errors import TonnageError
+from tonnage.observe import logconfig
 from tonnage.system import privileges, processes
 
 
@@ -73,5 +74,6 @@ def _is_machinery(file: str) -> bool:
 def _load(config: Config, spec: str) -> str:
     os.chdir(config.chdir)
     os.environ.update(config.env)
+    logconfig.apply(config)
     privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
     return load.load_app(spec, [config.chdir, *config.pythonpath]).kind

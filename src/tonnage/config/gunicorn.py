@@ -183,7 +183,7 @@ VERDICTS: dict[str, Verdict] = {
     "post_fork": SAME,
     "post_worker_init": SAME,
     "worker_int": SAME,
-    "worker_abort": RELOAD,
+    "worker_abort": SAME,
     "pre_exec": RELOAD,
     "pre_request": SAME,
     "post_request": SAME,
@@ -199,7 +199,6 @@ VERDICTS: dict[str, Verdict] = {
 
 # Ours, accepted before what they do is built.
 NOT_YET = {
-    "boot_timeout": RELOAD,
     "max_worker_lifetime": RELOAD,
     "max_worker_memory": RELOAD,
 }

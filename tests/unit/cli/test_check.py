@@ -92,16 +92,21 @@ def test_what_the_application_prints_is_not_mixed_up(check: Check, tmp_path: Pat
     assert check.out.count("hello") == 1
 
 
+def test_the_logging_configuration_is_tried_too(check: Check) -> None:
+    assert check("good -b 127.0.0.1:0 --log-config no.ini") == 1
+    assert "logconfig = no.ini" in check.out
+
+
 def test_an_asgi_application_needs_another_worker(check: Check) -> None:
     assert check("good:asgi -b 127.0.0.1:0") == 1
     assert "good:asgi is an ASGI application; worker class sync calls WSGI applications" in check.out
 
 
 def test_all_problems_are_told_at_once(check: Check) -> None:
-    assert check("-k tornado --certfile no.pem --pid /no/where/p --log-config no.ini -b unix:/no/where/s") == 1
+    assert check("-k tornado --certfile no.pem --pid /no/where/p -b unix:/no/where/s") == 1
     failed = [line.split()[1] for line in check.out.splitlines() if line.startswith("FAIL")]
-    assert failed == ["settings", "settings", "pidfile", "logconfig", "TLS", "address", "application"]
-    assert "7 problems" in check.out
+    assert failed == ["settings", "settings", "pidfile", "TLS", "address", "application"]
+    assert "6 problems" in check.out
 
 
 def test_the_users_settings_that_have_no_effect_are_noted(check: Check) -> None:
