@@ -21,6 +21,7 @@ from tempfile import mkstemp
 from tonnage.errors import PidFileError
 
 CLOCK_SLACK_S = 2.0  # /proc counts from the boot in hundredths, and the boot itself is rounded to a second
+LARGEST_PID = 2**22  # PID_MAX_LIMIT on Linux; other systems stay far below it
 
 
 class PidFile:
@@ -91,7 +92,7 @@ def holder_of(path: Path) -> int | None:
 
 def _number(text: bytes) -> int | None:
     text = text.strip()
-    return int(text) if text.isdigit() and int(text) > 0 else None
+    return int(text) if text.isdigit() and 0 < int(text) <= LARGEST_PID else None
 
 
 def _is_locked(fd: int) -> bool:
@@ -109,7 +110,7 @@ def _could_have_written(pid: int, written: float) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):
+    except PermissionError:  # alive, and somebody else's
         pass
     started = _started(pid)
     return started is None or started <= written + CLOCK_SLACK_S

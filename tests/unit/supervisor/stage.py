@@ -1,0 +1,179 @@
+"""A real supervisor with workers that only act: run as a program, told by JSON what each worker is to do.
+
+Everybody writes what happens to one pipe, a line each; end of file on it means that all processes are gone.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tonnage.config.values import TcpAddress, UnixAddress
+from tonnage.errors import TonnageError
+from tonnage.hooks import Server, Worker
+from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
+from tonnage.supervisor import loop
+from tonnage.supervisor.facts import Fact, ScaleAsked
+from tonnage.supervisor.orders import Order
+from tonnage.supervisor.policy import step
+from tonnage.supervisor.settings import Hooks, Settings
+from tonnage.supervisor.state import State
+from tonnage.system.listeners import Listener, open_listeners
+from tonnage.system.scoreboard import Cell, Scoreboard
+from tonnage.system.seat import Seat
+from tonnage.system.signals import WakeUp
+
+SCRIPT = json.loads(sys.argv[1]) if __name__ == "__main__" else {}
+
+
+def tell(what: str, age: int = 0) -> None:
+    line = json.dumps({"what": what, "age": age, "pid": os.getpid()}) + "\n"
+    os.write(SCRIPT["events"], line.encode())
+
+
+def work(seat: Seat) -> int:
+    tell("boot", seat.age)
+    parts = SCRIPT["parts"]
+    act = ACTS[parts.get(str(seat.age), parts.get("rest", "serve"))]
+    seat.scoreboard.slot(seat.slot).cells[Cell.PID] = os.getpid()
+    return act(seat)
+
+
+def serve(seat: Seat) -> int:
+    with_signals = WakeUp([signal.SIGTERM, signal.SIGINT])
+    seat.channel.send(Ready(os.getpid()))
+    tell("ready", seat.age)
+    while True:
+        if with_signals.fileno() in select.select([seat.channel.fileno(), with_signals.fileno()], [], [])[0]:
+            tell("signalled", seat.age)
+            return 0
+        try:
+            message = seat.channel.receive()
+        except EOFError:
+            tell("orphaned", seat.age)
+            return 0
+        tell(type(message).__name__, seat.age)
+        if isinstance(message, Drain | Quit):
+            return 0
+        assert isinstance(message, ReopenLogs)
+
+
+def stubborn(seat: Seat) -> int:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    seat.channel.send(Ready(os.getpid()))
+    tell("ready", seat.age)
+    while True:
+        signal.pause()
+
+
+def hang(_seat: Seat) -> int:
+    while True:
+        signal.pause()
+
+
+def fail(code: int) -> Callable[[Seat], int]:
+    def act(seat: Seat) -> int:
+        seat.channel.send(BootFailed(os.getpid(), code, "ImportError: no module named nope", "Traceback: line 1"))
+        return code
+
+    return act
+
+
+def leave(_seat: Seat) -> int:
+    sys.exit(1)
+
+
+def stumble(_seat: Seat) -> int:
+    raise RuntimeError("stumbled")
+
+
+def babble(seat: Seat) -> int:
+    for junk in (b"junk", b"[]", b"{}", b'{"kind": "Ready", "x": 1}', b"[" * 50_000):
+        seat.channel._sock.send(junk)
+    seat.channel.send(Quit())
+    return serve(seat)
+
+
+def register(seat: Seat) -> int:
+    atexit.register(tell, "atexit", seat.age)
+    return serve(seat)
+
+
+ACTS: dict[str, Callable[[Seat], int]] = {
+    "serve": serve, "stubborn": stubborn, "hang": hang, "fail3": fail(3), "fail4": fail(4), "leave": leave,
+    "stumble": stumble, "babble": babble, "register": register,
+}  # fmt: skip
+
+
+def buggy(state: State, fact: Fact, now: float) -> list[Order]:
+    if isinstance(fact, ScaleAsked):
+        raise ZeroDivisionError("a bug")
+    return step(state, fact, now)
+
+
+def hooks() -> Hooks:
+    def server(name: str) -> Callable[[Server], object]:
+        return lambda _server: tell(name)
+
+    def pair(name: str) -> Callable[[Server, Worker], object]:
+        return lambda _server, worker: tell(name, worker.age)
+
+    def raising(_server: object, worker: Worker) -> object:
+        raise LookupError(f"hook of {worker.age}")
+
+    return Hooks(
+        on_starting=server("on_starting"),
+        when_ready=server("when_ready"),
+        nworkers_changed=lambda _server, new, old: tell(f"nworkers_changed {new} {old}"),
+        pre_fork=raising if SCRIPT["raising"] == "pre_fork" else pair("pre_fork"),
+        post_fork=raising if SCRIPT["raising"] == "post_fork" else pair("post_fork"),
+        worker_exit=pair("worker_exit"),
+        child_exit=pair("child_exit"),
+        on_exit=server("on_exit"),
+    )
+
+
+def main() -> int:
+    logging.basicConfig(level="INFO", format="[%(process)d] [%(levelname)s] %(message)s", stream=sys.stderr)
+    log = logging.getLogger("tonnage.error")
+    directory = Path(SCRIPT["directory"])
+    atexit.register(tell, "supervisor's atexit")
+    if SCRIPT["buggy"]:
+        loop.step = buggy  # type: ignore[attr-defined]
+
+    def listen() -> list[Listener]:
+        return open_listeners([TcpAddress("127.0.0.1", 0), UnixAddress(str(directory / "sock"))], backlog=5)
+
+    settings = Settings(
+        workers=SCRIPT["workers"],
+        graceful_timeout_s=SCRIPT["grace"],
+        boot_timeout_s=SCRIPT["boot"],
+        boot_at_once=8,
+        pidfile=directory / "pid",
+        ready_fd=SCRIPT["ready_fd"],
+    )
+    try:
+        return loop.run(
+            settings,
+            work,
+            listen,
+            Scoreboard(16, 1),
+            log=log,
+            hooks=hooks() if SCRIPT["hooks"] else None,
+            reopen_logs=lambda: tell("reopened"),
+        )
+    except TonnageError as exc:
+        log.error("%s", exc)  # as the command line shows it
+        return exc.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
