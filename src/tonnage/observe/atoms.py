@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from tonnage.http.head import RequestHead
 from tonnage.observe.dates import COMMON, Dates
+from tonnage.observe.escape import MISSING
 from tonnage.observe.exchange import Exchange
 
 Getter = Callable[[Exchange], object]  # None: there is no such thing
@@ -47,8 +48,8 @@ def _line(exchange: Exchange) -> str | None:
     return exchange.line.decode("latin-1") or None
 
 
-def _status(exchange: Exchange) -> str | None:
-    return exchange.status[:3] or None
+def _status(exchange: Exchange) -> str:
+    return exchange.status[:3] or MISSING
 
 
 def _sent(exchange: Exchange) -> int:

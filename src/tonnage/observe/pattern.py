@@ -106,15 +106,27 @@ def _directive(directive: re.Match[str]) -> Piece:
     if "*" in {directive["width"], directive["precision"]} or kind not in (NUMERIC if name in NUMBERS else TEXTUAL):
         raise ConfigError(f"access_log_format: {written!r} cannot be written; write %({name})s")
     precision = directive["precision"]
-    if precision is not None and name not in OURS:
-        steps.insert(0, _cut(int(precision or 0)))  # before the escaping: half an escape would open the quotes
-        precision = None
+    if name not in OURS:  # what shortens or quotes comes before the escaping, which half an escape would undo
+        if kind != "s":
+            steps, kind = [_representation(kind), shown], "s"
+        if precision is not None:
+            steps.insert(0, _cut(int(precision or 0)))
+            precision = None
     shape = directive["flags"] + directive["width"] + ("" if precision is None else f".{precision}") + kind
     if name == "l" and shape == "s":
         return MISSING
     if shape != "s":
         steps.append(f"%{shape}".__mod__)
     return Hole(get, tuple(steps))
+
+
+def _cut(length: int) -> Step:
+    return lambda value: None if value is None else str(value)[:length]
+
+
+def _representation(kind: str) -> Step:
+    show = repr if kind == "r" else ascii
+    return lambda value: show(MISSING if value is None else value)
 
 
 @lru_cache(maxsize=256)
@@ -130,7 +142,3 @@ def hole(name: str) -> Hole:
         f"access_log_format: there is no atom '%({name})s'. Known are {' '.join(ATOMS)}, "
         "and {name}i (request field), {name}o (response field), {name}e (variable of the environ); a percent sign is %%"
     )
-
-
-def _cut(length: int) -> Step:
-    return lambda value: None if value is None else str(value)[:length]
