@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TonnageError as exc:
         print(f"tonnage: {exc}", file=sys.stderr)
         return exc.exit_code
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as a shell has it
     except BrokenPipeError:  # `tonnage --help | head`: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

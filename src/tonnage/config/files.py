@@ -83,7 +83,8 @@ def _parsed(path: Path, label: str) -> dict[str, dict[str, object]]:
 def _toml_lines(text: str) -> dict[str, int]:
     """A key's last line; good enough to be found by a reader, which is all it is for."""
     lines = enumerate(text.splitlines(), start=1)
-    return {found[1]: number for number, line in lines if (found := re.match(r"\s*\"?([\w-]+)\"?\s*[=.]", line))}
+    key = re.compile(r"\s*(?:\[(?:tool\.tonnage\.)?)?\"?([\w-]+)\"?\s*[=.\]]")  # key = ..., key.x = ..., [key]
+    return {found[1]: number for number, line in lines if (found := key.match(line))}
 
 
 def _python(path: Path, label: str) -> Read:
@@ -134,13 +135,19 @@ def _line(places: Mapping[str, int], name: str) -> str:
 
 
 def _python_lines(source: bytes) -> dict[str, int]:
-    """The last line that binds each name, and so where a reader should look for the value."""
+    """The last line that binds each name of the module, and so where a reader should look for the value."""
     places: dict[str, int] = {}
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            places[node.id] = max(node.lineno, places.get(node.id, 0))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    nodes: list[ast.AST] = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(
+            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        ):  # what is inside is not the module's
             places[node.name] = max(node.lineno, places.get(node.name, 0))
+        else:
+            nodes += ast.iter_child_nodes(node)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                places[node.id] = max(node.lineno, places.get(node.id, 0))
     return places
 
 

@@ -118,7 +118,7 @@ VERDICTS: dict[str, Verdict] = {
     "ssl_version": Ignored("Gunicorn ignores it too; OpenSSL agrees on the best version both sides know"),
     "suppress_ragged_eofs": TLS_DETAIL,
     "do_handshake_on_connect": TLS_DETAIL,
-    "ssl_context": TLS,
+    "ssl_context": TLS_DETAIL,
     # process
     "preload_app": RELOAD,
     "sendfile": SAME,
@@ -171,7 +171,7 @@ VERDICTS: dict[str, Verdict] = {
     "control_socket_disable": Ignored("there is no control socket yet"),
     # job processes, "dirty arbiters"
     "dirty_apps": DIRTY,
-    "dirty_workers": DIRTY,
+    "dirty_workers": DIRTY_DETAIL,
     "dirty_timeout": DIRTY_DETAIL,
     "dirty_threads": DIRTY_DETAIL,
     "dirty_graceful_timeout": DIRTY_DETAIL,
@@ -202,6 +202,9 @@ NOT_YET = {
     "max_worker_lifetime": RELOAD,
     "max_worker_memory": RELOAD,
 }
+
+# Its own default, said aloud.
+DEFAULT_LOGGERS = ("gunicorn.glogging.Logger", "simple")
 
 # What people write after -k, and the worker class that does it.
 WORKER_CLASSES = {

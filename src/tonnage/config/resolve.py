@@ -36,13 +36,15 @@ class Resolved:
 
 def resolve(sources: Sequence[Source]) -> Resolved:
     """Sources go from weak to strong. Raises ConfigError for the first value that is refused."""
-    values: dict[str, object] = {}
-    origins: dict[str, str] = {}
-    for name, spec in SPECS.items():
-        given = next((source[name] for source in reversed(sources) if name in source), None)
-        values[name] = spec.default if given is None else accept(spec, given)
-        origins[name] = DEFAULT if given is None else given.origin
-    return settle(Config(**values), origins)  # type: ignore[arg-type]  # each was parsed by its own Spec
+    decided = {name: decide(sources, name) for name in SPECS}
+    config = Config(**{name: each.value for name, each in decided.items()})  # type: ignore[arg-type]  # each by its Spec
+    return settle(config, {name: each.origin for name, each in decided.items()})
+
+
+def decide(sources: Sequence[Source], name: str) -> Given:
+    """The value of one setting, as its type, and where it is from."""
+    given = next((source[name] for source in reversed(sources) if name in source), None)
+    return Given(SPECS[name].default, DEFAULT) if given is None else replace(given, value=accept(SPECS[name], given))
 
 
 def accept(spec: Spec, given: Given) -> object:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tonnage.config import command_line, files
 from tonnage.config.model import SPECS, Config
-from tonnage.config.resolve import Given, Resolved, Source, near_miss, obstacles, resolve, unbuilt
+from tonnage.config.resolve import Given, Resolved, Source, decide, near_miss, obstacles, resolve, unbuilt
 from tonnage.errors import ConfigError, UsageError
 
 ARGUMENTS = ("GUNICORN_CMD_ARGS", "TONNAGE_CMD_ARGS")
@@ -39,7 +39,9 @@ def load(argv: Sequence[str], environ: Mapping[str, str], cwd: Path) -> Loaded:
     files.make_importable(str(cwd))
     variables = _variables(environ)
     file = files.read(_config_file([variables, *layers, flags]), cwd)
-    resolved = _placed(resolve([variables, file.given, *layers, flags]), cwd)
+    sources = [variables, file.given, *layers, flags]
+    files.make_importable(*_import_from(sources, cwd))
+    resolved = _placed(resolve(sources), cwd)
     return Loaded(
         resolved.config,
         resolved.origins,
@@ -74,8 +76,16 @@ def _config_file(sources: Sequence[Source]) -> str | None:
     return str(named[-1]) if named and named[-1] else None
 
 
+def _import_from(sources: Sequence[Source], cwd: Path) -> list[str]:
+    """Hooks may be named by module, so where to look must be known before they are resolved."""
+    chdir, pythonpath = (decide(sources, name).value for name in ("chdir", "pythonpath"))
+    assert isinstance(chdir, str)
+    assert isinstance(pythonpath, tuple)
+    return [str((cwd / chdir).absolute()), *pythonpath]
+
+
 def _placed(resolved: Resolved, cwd: Path) -> Resolved:
-    """`chdir` made absolute, proven, and importable."""
+    """`chdir` made absolute, and proven."""
     directory = (cwd / resolved.config.chdir).absolute()
     if not directory.is_dir():
         origin = resolved.origins["chdir"]

@@ -74,6 +74,7 @@ def test_a_production_file_works_as_it_is(loaded: Load, tmp_path: Path) -> None:
     assert config.env == {"DJANGO_SETTINGS_MODULE": "site.settings", "DEBUG": "0"}
     assert config.post_fork is not None
     assert config.on_exit is None
+    assert found.origins["workers"] == "gunicorn.conf.py:11", "not the one in a class or function"
     assert found.origins["timeout"] == "gunicorn.conf.py:14"
     assert found.origins["post_fork"] == "gunicorn.conf.py:31"
     assert found.origins["loglevel"] == "default", "None: the file does not say"
@@ -89,6 +90,15 @@ def test_a_file_may_import_its_neighbours(loaded: Load, tmp_path: Path) -> None:
     config = loaded().config
     assert config.on_starting is not None
     assert config.on_starting is config.on_exit
+
+
+def test_hooks_are_found_where_the_application_is(loaded: Load, tmp_path: Path) -> None:
+    for name in ("site", "lib"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"hooks_of_{name}.py").write_text("def on_exit(server): ...\n")
+    (tmp_path / "tonnage.toml").write_text("on_exit = 'hooks_of_site.on_exit'\non_starting = 'hooks_of_lib.on_exit'\n")
+    assert loaded(f"--chdir site --pythonpath {tmp_path}/lib").config.on_exit is not None
+    assert str(tmp_path / "site") in sys.path
 
 
 def test_a_module_can_be_the_configuration(loaded: Load, tmp_path: Path) -> None:
@@ -166,6 +176,7 @@ def test_toml_has_the_same_keys(loaded: Load, tmp_path: Path) -> None:
     assert found.config.secure_scheme_headers == {"X-FORWARDED-PROTO": "https"}
     assert found.config.post_fork is not None
     assert found.origins["workers"] == "tonnage.toml:3"
+    assert found.origins["secure_scheme_headers"] == "tonnage.toml:9"
 
 
 def test_pyproject_has_a_table(loaded: Load, tmp_path: Path) -> None:

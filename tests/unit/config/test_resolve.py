@@ -1,3 +1,4 @@
+import logging
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -108,6 +109,11 @@ def test_what_would_serve_something_else_than_asked_for_stops_the_start(name: st
     resolved = resolve([{name: Given(value, "x")}])
     assert [each for each in obstacles(resolved) if each.startswith(text)]
     assert unbuilt(resolved) == [], "one of the two, not both"
+
+
+def test_gunicorns_own_logger_is_not_another_one() -> None:
+    assert unbuilt(resolve([{"logger_class": Given("gunicorn.glogging.Logger", "x")}])) == []
+    assert unbuilt(resolve([{"logger_class": Given(logging.Logger, "x")}])) == ["logger_class"]
 
 
 def test_only_a_likely_typo_is_pointed_out() -> None:

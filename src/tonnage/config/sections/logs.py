@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tonnage.config.gunicorn import DEFAULT_LOGGERS
 from tonnage.config.kinds import MAPPING, MAYBE, PATH, SWITCH, TEXT, choice
 from tonnage.config.setting import Kind, setting
 
 COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+OURS = "tonnage.observe.log"
 Level = Literal["debug", "info", "warning", "error", "critical"]
 
 
 def logger_class(raw: object) -> str:
-    if isinstance(raw, type):
-        return f"{raw.__module__}.{raw.__qualname__}"
-    return TEXT.parse(raw)
+    name = f"{raw.__module__}.{raw.__qualname__}" if isinstance(raw, type) else TEXT.parse(raw)
+    return OURS if name in DEFAULT_LOGGERS else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class Logs:
         meaning="Send what the application prints to the error log's file.",
     )
     logger_class: str = setting(
-        "tonnage.observe.log",
+        OURS,
         "--logger-class",
         kind=Kind("NAME", logger_class),
         meaning="The class that writes the logs.",
