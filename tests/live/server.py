@@ -32,7 +32,7 @@ def command() -> list[str]:
 
 
 class Log:
-    """Everything the server and its workers write to stderr; the pipe ends when the last of them is gone."""
+    """Everything the server and its workers write to stderr and stdout; the pipe ends when the last of them is gone."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self.text = ""
@@ -113,20 +113,21 @@ def serve(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     bind: str | None = TCP,
+    expected: int = 0,
     tracebacks: bool = False,
 ) -> Iterator[Running]:
     """Serves until the block ends, then stops gracefully, unless the block did; bind=None when `arguments` say it."""
     where = [] if bind is None else ["--bind", bind]
     process, ready = start(*arguments, *where, cwd=cwd, env=env)
-    assert process.stderr is not None
-    running = Running(process, (), Log(process.stderr))
+    assert process.stdout is not None
+    running = Running(process, (), Log(process.stdout))
     try:
         running.urls = tuple(read_ready(ready))
         assert running.urls, f"never became ready:\n{running.log.text}"
         yield running
         if process.poll() is None:
             process.terminate()
-        assert running.wait() == 0, running.log.text
+        assert running.wait() == expected, running.log.text
         assert tracebacks or "Traceback" not in running.log.text, running.log.text
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -143,8 +144,8 @@ def start(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> t
         cwd=cwd,
         env={**clean_environ(), **(env or {})},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         pass_fds=[tell],
         start_new_session=True,
     )

@@ -1,0 +1,71 @@
+"""Small applications, written into a test's directory as a user would have them there; and gates to hold them at."""
+
+import os
+from pathlib import Path
+
+# Tells what it was asked; the last line is the reason for most of it: PEP 3333 says what must be in there.
+ECHO = """
+import hashlib, json
+
+def application(environ, start_response):
+    body = environ["wsgi.input"].read()
+    told = {name: value for name, value in environ.items() if isinstance(value, str)}
+    told |= {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(told).encode()]
+"""
+
+HELLO = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello\\n"]
+"""
+
+PID = """
+import os
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+
+# `pass_gate(name)` in an application does not return before the test has opened that gate.
+GATES = """
+def pass_gate(name):
+    open(name + ".reached", "wb").close()
+    open(name + ".opened", "rb").close()
+"""
+
+# /held waits at the gate "held"; everything else is answered at once.
+HELD = """
+from gates import pass_gate
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/held":
+        pass_gate("held")
+        return [b"held until now\\n"]
+    return [b"at once\\n"]
+"""
+
+
+def write_app(directory: Path, source: str) -> Path:
+    """The directory to serve `app` from."""
+    (directory / "app.py").write_text(source)
+    (directory / "gates.py").write_text(GATES)
+    return directory
+
+
+class Gate:
+    """A point in an application at which it waits for the test; the open of a FIFO waits for the other side."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._reached, self._opened = directory / f"{name}.reached", directory / f"{name}.opened"
+        os.mkfifo(self._reached)
+        os.mkfifo(self._opened)
+
+    def wait_until_reached(self) -> None:
+        self._reached.open("rb").close()
+
+    def open(self) -> None:
+        self._opened.open("wb").close()
