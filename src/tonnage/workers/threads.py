@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 from typing import BinaryIO
 
+from tonnage.app.wsgi import Environ
 from tonnage.errors import RemoteProtocolError
 from tonnage.http.connection import Connection
 from tonnage.http.head import RequestHead
@@ -34,6 +35,7 @@ RECEIVE = 65536  # octets asked of one recv(2)
 LINGER_S = 2.0  # how long we read away what a client still sends after our last word
 DRAIN_IDLE_S = 1.0  # a kept connection may still bring a request for so long while draining
 TICK_S = 1.0
+NO_ENVIRON: Environ = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,7 @@ class Loop:
             self._keepalive.held_up(self._now)
         if self._rules.witness is not None:
             self._rules.witness.answered(exchange)
+        exchange.environ = NO_ENVIRON  # it holds our early_hints: a cycle would wait for the collector
         if client.content is not None:
             client.content.close()
             client.content = None
