@@ -84,16 +84,16 @@ class Crew:
                 continue
             member.reaped = True
             member.worker.alive = False
+            self._cradle.scoreboard.clear(member.slot)  # now: as soon as the end is known, the slot may be another's
             yield from self.hear(member.age)
             yield WorkerExited(member.age, code)
 
     def bury(self, age: int) -> None:
-        """After its end was reported: close the channel, free the slot, tell the hook."""
+        """After its end was reported: close the channel, tell the hook."""
         member = self._members.pop(age)
         cradle = self._cradle
         self._hang_up(member)
         member.channel.close()
-        cradle.scoreboard.clear(member.slot)
         cradle.server.WORKERS.pop(member.pid, None)
         if (child_exit := cradle.hooks.child_exit) is not None:
             guard(cradle.log, "child_exit", lambda: child_exit(cradle.server, member.worker))

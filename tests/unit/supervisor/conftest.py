@@ -82,10 +82,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     def start(*, workers: int = 2, grace: float = 600, boot: float = 0, hooks: bool = False, **parts: str) -> Play:
         events_read, events_write = os.pipe()
         ready_read, ready_write = os.pipe()
+        if parts.pop("deaf", ""):
+            os.close(ready_read)
+            ready_read = os.open(os.devnull, os.O_RDONLY)
         script = {
             "workers": workers, "grace": grace, "boot": boot, "hooks": hooks, "directory": str(tmp_path),
             "events": events_write, "ready_fd": ready_write,
-            "raising": parts.pop("raising", ""), "buggy": parts.pop("buggy", ""),
+            "raising": parts.pop("raising", ""), "buggy": parts.pop("buggy", ""), "forkless": parts.pop("forkless", ""),
             "parts": {name.removeprefix("w"): part for name, part in parts.items()},
         }  # fmt: skip
         with (tmp_path / "log").open("ab") as log:

@@ -6,6 +6,7 @@ Everybody writes what happens to one pipe, a line each; end of file on it means 
 from __future__ import annotations
 
 import atexit
+import errno
 import json
 import logging
 import os
@@ -39,7 +40,7 @@ def tell(what: str, age: int = 0) -> None:
 
 
 def work(seat: Seat) -> int:
-    tell("boot", seat.age)
+    tell("boot" if seat.scoreboard.read(seat.slot).pid == 0 else "boot in a dirty slot", seat.age)
     parts = SCRIPT["parts"]
     act = ACTS[parts.get(str(seat.age), parts.get("rest", "serve"))]
     seat.scoreboard.slot(seat.slot).cells[Cell.PID] = os.getpid()
@@ -141,11 +142,23 @@ def hooks() -> Hooks:
     )
 
 
+def fork_once_in_vain() -> None:
+    fork = os.fork
+
+    def in_vain() -> int:
+        os.fork = fork
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    os.fork = in_vain
+
+
 def main() -> int:
     logging.basicConfig(level="INFO", format="[%(process)d] [%(levelname)s] %(message)s", stream=sys.stderr)
     log = logging.getLogger("tonnage.error")
     directory = Path(SCRIPT["directory"])
     atexit.register(tell, "supervisor's atexit")
+    if SCRIPT["forkless"]:
+        fork_once_in_vain()
     if SCRIPT["buggy"]:
         loop.step = buggy  # type: ignore[attr-defined]
 

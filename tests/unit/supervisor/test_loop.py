@@ -258,3 +258,20 @@ def test_a_post_fork_that_raises_is_a_boot_failure(stage: Stage) -> None:
     play = stage(workers=1, hooks=True, raising="post_fork")
     assert play.wait_end() == 3
     assert "the hook post_fork raised LookupError: hook of 1" in play.log
+
+
+def test_a_fork_that_fails_is_tried_again(stage: Stage) -> None:
+    play = stage(workers=1, forkless="yes")
+    play.wait_ready(2)
+    play.wait_listening()
+    assert play.stop() == 0
+    assert "No worker could be started: Resource temporarily unavailable. The next is started in 0.5 s." in play.log
+
+
+def test_nobody_there_to_hear_of_readiness_is_no_reason_not_to_serve(stage: Stage) -> None:
+    play = stage(workers=1, deaf="yes")
+    play.wait_ready(1)
+    play.send(signal.SIGUSR1)
+    play.wait_for("ReopenLogs", 1)
+    assert play.stop() == 0
+    assert "Nobody could be told of readiness (--ready-fd): Broken pipe" in play.log
