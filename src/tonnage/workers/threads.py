@@ -94,6 +94,7 @@ class Loop:
 
     def run(self) -> None:
         """Until drained or told to quit."""
+        self._reception.review(self._now, closing=self.draining)
         next_tick = 0.0
         self._reception.review(self._now, closing=self.draining)  # or the first sleep would not hear who comes
         while not self.finished:
