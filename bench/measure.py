@@ -1,11 +1,15 @@
 """What a server costs, as the kernel counts it: processor time and memory of its whole process tree."""
 
 import os
+import resource
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+OURS = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)  # the second has wrk in it once it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,31 @@ def _pss_kib(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def core_busy_s(core: int) -> float:
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Processor time up to now: of the server, and of everybody who is neither the server nor its clients."""
+
+    server_s: float
+    others_s: float
+    clock_s: float
+
+    def since(self, before: "Spent") -> "Spent":
+        others_s = max(0.0, self.others_s - before.others_s)
+        return Spent(self.server_s - before.server_s, others_s, self.clock_s - before.clock_s)
+
+    @property
+    def disturbed(self) -> float:
+        """The others' share of one core."""
+        return self.others_s / self.clock_s
+
+
+def spent(root: int, cores: Iterable[int]) -> Spent:
+    server_s = cpu_s(root)
+    ours_s = sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, OURS))
+    return Spent(server_s, sum(map(_busy_s, cores)) - server_s - ours_s, time.monotonic())
+
+
+def _busy_s(core: int) -> float:
     """Time this core has spent on anything at all, time stolen by other guests of the host included."""
     for line in (PROC / "stat").read_text().splitlines():
         name, *ticks = line.split()

@@ -9,7 +9,7 @@ from . import openloop
 from .cases import Case, Kind
 from .idle import Idle, idle_connections
 from .load import wrk
-from .measure import core_busy_s
+from .measure import spent
 from .peers import Peer
 from .server import Bench, Server, ServerFailedError, keeps_connections, running
 
@@ -23,7 +23,7 @@ class Sample:
 
     values: dict[str, float]
     notes: tuple[str, ...] = ()
-    disturbed: float = 0.0  # share of the server's core that others took meanwhile
+    disturbed: float = 0.0  # share of one core that others took meanwhile
 
 
 Procedure: TypeAlias = Callable[[Peer, Case, Bench], Sample]
@@ -43,21 +43,21 @@ def _kept(server: Server, case: Case) -> tuple[str, ...]:
 def _loaded(server: Server, case: Case, bench: Bench) -> Sample:
     """Processor time between two readings around one run of wrk, over the requests that wrk has counted."""
     wrk(case, server.port, bench.load_core, WARM_UP_S)
-    cpu_s, core_s = server.cpu_s(), core_busy_s(bench.server_core)
+    before = spent(server.pid, bench.cores)
     load = wrk(case, server.port, bench.load_core, bench.seconds)
-    cpu_s, core_s = server.cpu_s() - cpu_s, core_busy_s(bench.server_core) - core_s
+    during = spent(server.pid, bench.cores).since(before)
     notes = load.check(case)
-    if cpu_s / load.seconds < 0.9 and load.busy > 0.9:
+    if during.server_s / load.seconds < 0.9 and load.busy > 0.9:
         notes.append("the client was the limit: requests/s and latencies are its own")
     return Sample(
         {
-            "cpu_s_per_1000": cpu_s / load.requests * 1000,
+            "cpu_s_per_1000": during.server_s / load.requests * 1000,
             "requests_per_s": load.requests / load.seconds,
             "p50_ms": load.p50_ms,
             "p99_ms": load.p99_ms,
         },
         tuple(notes),
-        max(0.0, (core_s - cpu_s) / load.seconds),
+        during.others_s / load.seconds,
     )
 
 
@@ -67,13 +67,17 @@ def mixed(peer: Peer, case: Case, bench: Bench) -> Sample:
     with running(peer, case, bench, case.workers) as server:
         kept = _kept(server, case)
         wrk(case, server.port, bench.load_core, WARM_UP_S)
+        before = spent(server.pid, bench.cores)
         try:
             latencies = openloop.mixed(server.port, head, 2 * bench.seconds)
         except* (OSError, EOFError, TimeoutError, ValueError) as exc:
             raise ServerFailedError(f"hello beside slow requests: {exc.exceptions[0]!r}") from exc
+        during = spent(server.pid, bench.cores).since(before)
     hundredths = statistics.quantiles(latencies.fast_ms, n=100)
     values = {"p50_ms": hundredths[49], "p99_ms": hundredths[98], "worst_ms": max(latencies.fast_ms)}
-    return Sample(values | {"slow_p50_ms": statistics.median(latencies.slow_ms)}, kept)
+    return Sample(
+        values | {"slow_p50_ms": statistics.median(latencies.slow_ms)}, kept, during.others_s / 2 / bench.seconds
+    )
 
 
 def idle(peer: Peer, case: Case, bench: Bench) -> Sample:

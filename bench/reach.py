@@ -43,8 +43,10 @@ def _work(
 ) -> Verdict:
     """Requests per CPU second, as a multiple of the rival that does best; in pairs of one round."""
     ratios = {rival: results.ratio(case, rival, OURS, CPU.key) for rival in rivals}
-    missing = [rival for rival, ratio in ratios.items() if ratio is None]
-    without = f"; without {', '.join(missing)}, see below" if missing else ""
+    untried = [rival for rival in rivals if not results.has(case, rival)]
+    unable = [rival for rival, ratio in ratios.items() if ratio is None and rival not in untried]
+    without = f"; {', '.join(unable)} could not do it" if unable else ""
+    without += f"; {', '.join(untried)} not tried" if untried else ""
     best, nearest = min(
         ((rival, ratio) for rival, ratio in ratios.items() if ratio),
         key=lambda pair: pair[1].median,
@@ -53,7 +55,7 @@ def _work(
     if nearest is None:
         return Verdict(promise, "", None)
     met = nearest.median > least if strictly else nearest.median >= least
-    return Verdict(promise, f"{spread(nearest, 2)} of {best}{without}", met)
+    return Verdict(promise, f"{spread(nearest, 2)} of {best}{without}", None if met and untried else met)
 
 
 def _no_more(results: Results, case: str, metric: Metric, promise: str) -> Verdict:

@@ -9,6 +9,7 @@ from .peers import PEERS
 from .reach import OURS, spread, verdicts
 from .results import Results
 
+QUIET = 0.05  # of one core: what a machine does that nobody uses
 PAGE = Path(__file__).with_name("page.md")
 
 
@@ -21,17 +22,26 @@ def write(results: Results, folder: Path) -> None:
 def page(results: Results) -> str:
     return Template(PAGE.read_text()).substitute(
         results.about,
-        disturbed=f"{100 * max(results.disturbed(), default=0):.1f}",
+        quiet=quiet(results),
         reach=reach_table(results),
         cases="\n\n".join(section(case, results) for case in CASES if case.name in results.rounds),
         peers=peer_table(results),
     )
 
 
+def quiet(results: Results) -> str:
+    """How much of the machine others had."""
+    shares = results.disturbed()
+    loud = sum(share > QUIET for share in shares)
+    most = f"at most {max(shares, default=0):.0%} of one core in one of them"
+    told = f"In {loud} of {len(shares)} turns, other processes took more than {QUIET:.0%} of a core; {most}."
+    return f"**The machine was not quiet, so the figures are rough.** {told}" if loud * 20 > len(shares) else told
+
+
 def summary(results: Results) -> str:
     """The same tables for the terminal."""
     tables = [f"{case.title}\n{case_table(case, results)}" for case in CASES if case.name in results.rounds]
-    return "\n\n".join([*tables, reach_table(results)])
+    return "\n\n".join([*tables, reach_table(results), quiet(results)])
 
 
 def section(case: Case, results: Results) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -58,10 +58,13 @@ class Results:
             dict.fromkeys([note for one in found for note in one.notes] + [share + one.failure for one in failed])
         )
 
-    def disturbed(self) -> Iterator[float]:
-        return (
-            one.disturbed for peers in self.rounds.values() for found in peers.values() for one in found if one.values
-        )
+    def disturbed(self) -> list[float]:
+        tried = (found for peers in self.rounds.values() for found in peers.values())
+        return [one.disturbed for found in tried for one in found if one.values]
+
+    def has(self, case: str, peer: str) -> bool:
+        """Whether it was tried at all, with whatever outcome."""
+        return bool(self._of(case, peer))
 
     def _of(self, case: str, peer: str) -> list[Round]:
         return self.rounds.get(case, {}).get(peer, [])

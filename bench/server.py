@@ -37,6 +37,10 @@ class Bench:
     scratch: Path
     answers: Mapping[tuple[str, str], bytes]  # (app, path) -> the content that Python's own call of the app gives
 
+    @property
+    def cores(self) -> tuple[int, int]:
+        return self.server_core, self.load_core
+
     def answer(self, case: Case) -> bytes:
         return self.answers[case.app, case.path]
 
