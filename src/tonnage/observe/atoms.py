@@ -28,8 +28,9 @@ def _client(exchange: Exchange) -> object:
 
 
 def _user(exchange: Exchange) -> str | None:
-    credentials = _authorization(exchange)
-    if not isinstance(credentials, str):
+    environ = exchange.environ
+    credentials = _authorization(exchange) if environ is None else environ.get("HTTP_AUTHORIZATION")
+    if credentials is None or not isinstance(credentials, str):
         return None
     scheme, _, token = credentials.partition(" ")
     if scheme.lower() != "basic":
@@ -99,8 +100,11 @@ def _variable(key: str, otherwise: Callable[[RequestHead], str | None]) -> Gette
 
 def _field_variable(key: str) -> Getter:
     def joined(head: RequestHead) -> str | None:
-        values = [field.text for field in head.fields if field.cgi == key]
-        return ",".join(values) if values else None
+        text = None
+        for field in head.fields:
+            if field.cgi == key:
+                text = field.text if text is None else f"{text},{field.text}"
+        return text
 
     return _variable(key, joined)
 

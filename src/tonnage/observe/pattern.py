@@ -42,9 +42,9 @@ Piece = str | Hole
 
 
 def shown(value: object) -> str:
-    if type(value) is str:
-        return escape(value)
-    return MISSING if value is None else escape(str(value))
+    if value is None:
+        return MISSING
+    return escape(value if type(value) is str else str(value))
 
 
 def shown_word(value: object) -> str:

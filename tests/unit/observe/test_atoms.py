@@ -161,6 +161,12 @@ def test_of_a_repeated_field_the_last_is_named() -> None:
     assert write("{x-a}o", exchange(fields=[("X-A", "1"), ("x-a", "2")])) == "2"
 
 
+def test_a_repeated_referer_is_joined_as_in_an_environ() -> None:
+    head = head_of(fields={"Host": "x", "Referer": "1"})
+    head.fields.append(head_of(fields={"Host": "x", "Referer": "2"}).fields[-1])
+    assert write("f", exchange(head=head, wsgi=False)) == "1,2"
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
