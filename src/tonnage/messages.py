@@ -27,10 +27,19 @@ class BootFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Recycle:
+    """worker -> supervisor: replace me. A replacement is to be ready before I am told to drain."""
+
+    reason: str  # one line, for the log
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """supervisor -> worker: finish what is in flight, take no more, then exit 0."""
 
-    grace_s: float
+    grace_s: float  # afterwards it is killed
+    delay_s: float = 0.0  # go on accepting for so long, and announce every close
+    serve_queue: bool = False  # the server stops: nobody else will take what waits in the accept queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,8 @@ class ReopenLogs:
     """supervisor -> worker: the log files were rotated."""
 
 
-Message = Ready | BootFailed | Drain | Quit | ReopenLogs
-_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ready, BootFailed, Drain, Quit, ReopenLogs)}
+Message = Ready | BootFailed | Recycle | Drain | Quit | ReopenLogs
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ready, BootFailed, Recycle, Drain, Quit, ReopenLogs)}
 
 
 def encode(message: Message) -> bytes:
