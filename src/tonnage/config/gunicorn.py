@@ -168,7 +168,7 @@ VERDICTS: dict[str, Verdict] = {
     # control interface
     "control_socket": CONTROL,
     "control_socket_mode": CONTROL,
-    "control_socket_disable": Ignored("there is no control socket yet"),
+    "control_socket_disable": CONTROL,
     # job processes, "dirty arbiters"
     "dirty_apps": DIRTY,
     "dirty_workers": DIRTY_DETAIL,
@@ -201,6 +201,12 @@ VERDICTS: dict[str, Verdict] = {
 NOT_YET = {
     "max_worker_lifetime": RELOAD,
     "max_worker_memory": RELOAD,
+    "max_total_memory": RELOAD,
+    "reload_surge": RELOAD,
+    "reload_bake": RELOAD,
+    "health_path": RELOAD,
+    "drain_delay": RELOAD,
+    "queue_timeout": RELOAD,
 }
 
 # Its own default, said aloud.

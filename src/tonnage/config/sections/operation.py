@@ -34,7 +34,13 @@ class ControlInterface:
     """Control interface."""
 
     control_socket: str | None = setting(
-        None, "--control-socket", kind=PATH, meaning="Unix socket through which a running server is asked and steered."
+        None,
+        "--control-socket",
+        kind=PATH,
+        meaning="Unix socket through which a running server is asked and steered (`tonnage status`, `reload`, `stop`, "
+        "`upgrade`). PID.ctl in $XDG_RUNTIME_DIR/tonnage by default, else in /run/tonnage (root) or /tmp/tonnage-UID.",
+        why="A file per server, so that two of them never take it from each other. Where none can be made, as in a "
+        "read-only container, the server runs without and says so once.",
     )
     control_socket_mode: int = setting(
         0o600,
@@ -42,6 +48,7 @@ class ControlInterface:
         kind=MODE,
         check=between(0, 0o777),
         meaning="Permission bits of the control socket.",
+        why="Whoever may write to it may stop the server: its user, and root.",
     )
     control_socket_disable: bool = setting(False, "--no-control-socket", kind=SWITCH, meaning="Open no control socket.")
 

@@ -23,6 +23,24 @@ class Timeouts:
         kind=SECONDS,
         meaning="How long a draining worker may take to finish what is in flight before it is killed.",
     )
+    drain_delay: float = setting(
+        0.0,
+        "--drain-delay",
+        kind=SECONDS,
+        meaning="How long a server that was told to stop (TERM) goes on accepting, answering `Connection: close`, "
+        "before it drains. INT and QUIT do not wait.",
+        why="A proxy of this machine notices at once. Behind a load balancer or in Kubernetes, which go on sending for "
+        "some seconds, set it to what they need; it is added to graceful_timeout.",
+    )
+    queue_timeout: float = setting(
+        0.0,
+        "--queue-timeout",
+        kind=SECONDS,
+        meaning="A request that has waited longer than this, by its X-Request-Start or in our own queue, gets 503 with "
+        "Retry-After instead of being served; 0 serves every request.",
+        why="Off: only you know when your clients give up. Once they have, each answer they no longer read delays one "
+        "that somebody still waits for.",
+    )
     boot_timeout: float = setting(
         60.0,
         "--boot-timeout",

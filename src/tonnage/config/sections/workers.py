@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tonnage.config import values
 from tonnage.config.gunicorn import WORKER_CLASSES
-from tonnage.config.kinds import COUNT, OCTETS, PATH, SECONDS, SWITCH
+from tonnage.config.kinds import COUNT, OCTETS, PATH, SECONDS, SWITCH, optional
 from tonnage.config.setting import Kind, at_least, setting
 
 
@@ -21,6 +23,13 @@ def worker_class(raw: object) -> str:
     if found not in WORKER_CLASSES.values() and "." not in found and ":" not in found:
         raise ValueError(f"must be {_listed(sorted(set(WORKER_CLASSES.values())))}, or a dotted path to a class")
     return found
+
+
+def health_path(raw: object) -> str:
+    text = values.string(raw)
+    if not re.fullmatch(r"/[!-~]*", text):
+        raise ValueError("must be a path from the root, as it stands in a request line: /healthz")
+    return text
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -92,6 +101,41 @@ class Workers:
         check=at_least(0),
         meaning="Replace a worker that has grown over so many bytes (its proportional share, PSS); 0 never does.",
         why="Off: what is too much depends on the machine and the application.",
+    )
+    max_total_memory: int = setting(
+        0,
+        "--max-total-memory",
+        kind=OCTETS,
+        check=at_least(0),
+        meaning="How many bytes all processes of this server may take together (PSS); over it the biggest idle worker "
+        "is replaced. 0 is 90 % of the memory limit of the cgroup, and no ceiling where there is no limit.",
+        why="At 100 % the kernel kills a process of its own choice, in the middle of a request; 10 % is room for the "
+        "replacement to load.",
+    )
+    reload_surge: int = setting(
+        1,
+        "--reload-surge",
+        kind=COUNT,
+        check=at_least(1),
+        meaning="How many workers more than wanted may live while new ones take over from old ones.",
+        why="One at a time costs the memory of one worker. More is faster, and needs room for that many.",
+    )
+    reload_bake: float = setting(
+        30.0,
+        "--reload-bake",
+        kind=SECONDS,
+        meaning="How long a new generation must have served before the one it replaced is forgotten; until then a "
+        "crash loop goes back to the old one.",
+        why="What is wrong with a release mostly shows within its first requests; the sleeping image costs memory.",
+    )
+    health_path: str | None = setting(
+        None,
+        "--health-path",
+        kind=optional(Kind("PATH", health_path)),
+        meaning="A path that a new worker is asked for before it counts as ready; a status of 500 or above, or no "
+        "answer within `timeout`, fails its boot.",
+        why="Off: which path is cheap and true only the application knows. It finds what an import does not: a "
+        "missing migration, a wrong password.",
     )
     preload_app: bool = setting(
         False,
