@@ -67,6 +67,7 @@ class LineFile:
             return
         os.dup2(fresh, self.fd, inheritable=False)
         os.close(fresh)
+        self._torn = False
         self._settle()
 
     def close(self) -> None:
@@ -80,7 +81,8 @@ class LineFile:
             os.fchown(self.fd, *self._owner)  # or a worker that has become --user could not reopen it
 
     def _put(self, lines: bytes) -> None:
-        if self._torn and not self.held:
+        mended = self._torn and not self.held
+        if mended:
             lines = b"\n" + lines
         self.held = b""
         done, problem = self._send(lines)
@@ -89,7 +91,7 @@ class LineFile:
         if isinstance(problem, BlockingIOError):
             self.held = lines[done:]
         elif problem is not None:
-            self._lose(lines[done:], problem.strerror or str(problem))
+            self._lose(lines[done or mended :], problem.strerror or str(problem))
         elif lines:
             self._recover()
 

@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import select
+import subprocess
 import sys
 from pathlib import Path
 
@@ -140,12 +141,27 @@ def test_a_full_disk_is_said_once_and_the_lost_lines_are_counted(tmp_path: Path,
 
 
 def test_a_line_cut_by_a_full_disk_is_not_glued_to_the_next(tmp_path: Path, full: list[int]) -> None:
-    file = lines_of(tmp_path / "log")
+    said: Said = []
+    file = lines_of(tmp_path / "log", said)
     full[0] = 6
     file.write(b"one\ntwo\nthree\n")
-    full[0] = 1000
     file.write(b"four\n")
-    assert (tmp_path / "log").read_bytes() == b"one\ntw\nfour\n"
+    full[0] = 1000
+    file.write(b"five\n")
+    assert (tmp_path / "log").read_bytes() == b"one\ntw\nfive\n"
+    assert said[-1][1].endswith("3 lines were lost")
+    file.close()
+
+
+def test_a_file_that_is_new_after_a_full_disk_begins_with_a_line(tmp_path: Path, full: list[int]) -> None:
+    file = lines_of(tmp_path / "log")
+    full[0] = 2
+    file.write(b"one\n")
+    (tmp_path / "log").rename(tmp_path / "log.1")
+    file.reopen()
+    full[0] = 1000
+    file.write(b"two\n")
+    assert (tmp_path / "log").read_bytes() == b"two\n"
     file.close()
 
 
@@ -234,26 +250,34 @@ def test_the_file_belongs_to_the_user_of_the_workers_so_that_they_can_reopen_it(
     assert Path("/dev/null").stat().st_uid == device.st_uid
 
 
+PROCESS = """
+import sys
+from tonnage.observe.lines import open_lines
+
+file = open_lines(sys.argv[1], 1, "accesslog", print)
+print(flush=True)
+sys.stdin.read()
+for _ in range(50):
+    file.write(b"".join(sys.argv[2].encode() * (100 + k) + b"\\n" for k in range(100)))
+"""
+
+
 def test_lines_of_many_processes_stay_whole(tmp_path: Path) -> None:
     """Each with the file opened for itself, all at once, in writes of many lines."""
-    path, processes, writes = tmp_path / "log", 8, 50
-    go, start = os.pipe()
-    children = []
-    for number in range(processes):
-        if pid := os.fork():
-            children.append(pid)
-            continue
-        file = lines_of(path)
-        os.close(start)
-        os.read(go, 1)  # end of file: all start together
-        for _ in range(writes):
-            file.write(b"".join(b"%d" % number * (100 + k) + b"\n" for k in range(100)))
-        os._exit(0)
-    os.close(start)
-    os.close(go)
-    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * processes
+    path, count = tmp_path / "log", 6
+    commands = [[sys.executable, "-c", PROCESS, str(path), str(number)] for number in range(count)]
+    processes = [subprocess.Popen(each, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for each in commands]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()  # go
+    for process in processes:
+        with process:
+            assert process.wait() == 0
     lines = path.read_bytes().splitlines()
-    assert len(lines) == processes * writes * 100
+    assert len(lines) == count * 50 * 100
     for line in lines:
         assert len(set(line)) == 1
         assert 100 <= len(line) < 200
