@@ -13,6 +13,9 @@ from .peers import Peer
 ROOT = Path(__file__).resolve().parent.parent
 
 
+LIBRARIES = ("django", "gevent", "gunicorn_h1c")  # the last is the C parser that Gunicorn uses where it is installed
+
+
 def about(rounds: int, seconds: int, idle: int) -> dict[str, str]:
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
@@ -30,7 +33,7 @@ def about(rounds: int, seconds: int, idle: int) -> dict[str, str]:
 
 def versions(peers: Iterable[Peer]) -> dict[str, str]:
     found = {}
-    for package in sorted({peer.package for peer in peers} | {"django", "gevent"}):
+    for package in sorted({peer.package for peer in peers} | set(LIBRARIES)):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

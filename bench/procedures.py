@@ -57,7 +57,7 @@ def _loaded(server: Server, case: Case, bench: Bench) -> Sample:
             "p99_ms": load.p99_ms,
         },
         tuple(notes),
-        during.others_s / load.seconds,
+        during.disturbed,
     )
 
 
@@ -75,9 +75,7 @@ def mixed(peer: Peer, case: Case, bench: Bench) -> Sample:
         during = spent(server.pid, bench.cores).since(before)
     hundredths = statistics.quantiles(latencies.fast_ms, n=100)
     values = {"p50_ms": hundredths[49], "p99_ms": hundredths[98], "worst_ms": max(latencies.fast_ms)}
-    return Sample(
-        values | {"slow_p50_ms": statistics.median(latencies.slow_ms)}, kept, during.others_s / 2 / bench.seconds
-    )
+    return Sample(values | {"slow_p50_ms": statistics.median(latencies.slow_ms)}, kept, during.disturbed)
 
 
 def idle(peer: Peer, case: Case, bench: Bench) -> Sample:

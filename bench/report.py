@@ -5,6 +5,7 @@ from pathlib import Path
 from string import Template
 
 from .cases import CASES, METRICS, Case, Kind
+from .machine import LIBRARIES
 from .peers import PEERS
 from .reach import OURS, spread, verdicts
 from .results import Results
@@ -23,6 +24,7 @@ def page(results: Results) -> str:
     return Template(PAGE.read_text()).substitute(
         results.about,
         quiet=quiet(results),
+        libraries=", ".join(f"{name} {results.versions.get(name, 'not installed')}" for name in LIBRARIES),
         reach=reach_table(results),
         cases="\n\n".join(section(case, results) for case in CASES if case.name in results.rounds),
         peers=peer_table(results),

@@ -127,10 +127,11 @@ def _wait_ready(process: subprocess.Popen[bytes], server: Server, case: Case, be
 
 
 def _last_words(log: Path) -> str:
-    """The end of its log, without the paths of this machine."""
+    """The last line of its log, the one that names an error if any does; without the paths of this machine."""
     text = log.read_text(errors="replace").replace(sys.prefix, "$venv").replace(str(log.parent), "$scratch")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "it said nothing"
+    told = [line for line in lines if "Error" in line] or lines
+    return told[-1][:200] if told else "it said nothing"
 
 
 def verify(server: Server, case: Case, bench: Bench) -> None:
