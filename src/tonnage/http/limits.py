@@ -10,14 +10,13 @@ from typing import Literal
 
 UNLIMITED_LINE = 1024 * 1024  # what "0 = unlimited" means for one line: nobody may fill the memory with a request line
 HEAD = 256 * 1024
+UNLIMITED_FIELDS = 32768
 LARGEST = 2**63 - 1  # the largest size that a file offset, and every peer we know, can hold
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    request_line: int = (
-        8190  # octets without CRLF; RFC 9112 3 asks for 8,000 at least; 8,190 is Apache's and Gunicorn's cap
-    )
+    request_line: int = 8190  # octets without CRLF; RFC 9112 3 asks for 8,000, Apache and Gunicorn stop at 8,190
     fields: int = 100  # Gunicorn's and Apache's default; browsers send about 15, a proxy chain adds 10
     field_size: int = 8190  # octets of one field line with its CRLF, as Gunicorn counts
     head: int = HEAD  # all lines together: 100 lines of 8 KiB each would be 800 KiB for every slow client
@@ -32,10 +31,10 @@ class Limits:
 
     @classmethod
     def of(cls, *, request_line: int, fields: int, field_size: int, body: int) -> Limits:
-        """The limits from settings, where 0 means unlimited (for lines: 1 MiB)."""
+        """The limits from settings, where 0 means unlimited (for lines: 1 MiB, for fields: 32,768)."""
         line = request_line or UNLIMITED_LINE
         size = field_size or UNLIMITED_LINE
-        return cls(line, fields, size, max(HEAD, line + 4 * size), body or None)
+        return cls(line, fields or UNLIMITED_FIELDS, size, max(HEAD, line + 4 * size), body or None)
 
 
 @dataclass(frozen=True, slots=True)

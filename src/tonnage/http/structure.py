@@ -27,9 +27,10 @@ class Watch:
         if head and head[0] not in TOKEN_OCTETS:
             raise RemoteProtocolError("no request begins like this")
         while (end := head.find(b"\n", self.seen)) >= 0:
-            if head[end - 1] != CR:
+            ends_well = head[end - 1] == CR
+            self._measure(end - ends_well, limits)
+            if not ends_well:
                 raise RemoteProtocolError("a line ends in LF without CR")
-            self._measure(end - 1, limits)
             self.lines += 1
             self.start = self.seen = end + 1
         self.seen = len(head)

@@ -56,7 +56,7 @@ KNOWN_NAMES = 256
 LONGEST_KNOWN = 256
 LONGEST_NAME = 64
 _forgotten = re.compile(
-    r"cookie|auth|token|secret|key|csrf|session|location|etag|last-modified|expires|request-id|date"
+    "cookie|auth|token|secret|key|csrf|session|passw|location|link|etag|last-modified|expires|request-id|trace|range"
 ).search
 _status = re.compile(r"([2-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?").fullmatch
 
@@ -145,9 +145,13 @@ def _learn_pair(pair: tuple[str, str]) -> bytes:
 
 
 def _line(name: str, value: str) -> bytes:
-    octets = value.encode("latin-1")
-    if not value.isprintable() and grammar.bad_octet(octets):
-        raise LocalProtocolError(f"the value {value!r} of the field {name} has a control character")
+    """What is wrong with a value is said without showing it: it may be a secret, and this is logged."""
+    try:
+        octets = value.encode("latin-1")
+    except UnicodeEncodeError as exc:
+        raise LocalProtocolError(f"the field {name} has a character outside latin-1 at position {exc.start}") from None
+    if not value.isprintable() and (bad := grammar.bad_octet(octets)):
+        raise LocalProtocolError(f"the field {name} has the control character {bad[0]!r} at position {bad.start()}")
     return b"%b: %b\r\n" % (name.encode("ascii"), octets)
 
 
