@@ -1,5 +1,6 @@
 """A visit to a site as data: the same steps go to Django's own test client and over the wire, to the same answers."""
 
+import contextlib
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -139,10 +140,14 @@ class Visitor:
         self._wire = self._wire or self._connect()
         reply = self._wire.ask(step.method, step.path, fields, step.body.replace(CSRF, self.token))
         if "close" in reply.values("Connection"):
-            self._wire.close()
-            self._wire = None
+            self.close()
         self._remember(reply)
         return comparable(f"{reply.status} {reply.reason}", reply.fields, reply.body)
+
+    def close(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
     def _remember(self, reply: Reply) -> None:
         for line in reply.values("Set-Cookie"):
@@ -155,5 +160,5 @@ class Visitor:
 
 
 def visit(connect: Callable[[], Wire], steps: Sequence[Step]) -> list[Answer]:
-    visitor = Visitor(connect)
-    return [visitor.take(step) for step in steps]
+    with contextlib.closing(Visitor(connect)) as visitor:
+        return [visitor.take(step) for step in steps]
