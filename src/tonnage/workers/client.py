@@ -45,6 +45,7 @@ class Client:
         "head",
         "http",
         "keep",
+        "lay_s",
         "mask",
         "out",
         "peer",
@@ -60,6 +61,7 @@ class Client:
         self.trusted = False  # its forwarded fields are believed
         self.phase = Phase.FRESH
         self.deadline = 0.0  # CLOCK_MONOTONIC seconds; what follows depends on the phase
+        self.lay_s = 0.0  # how long its octets lay in the socket before they were read
         self.keep = False  # after this response it may bring another request
         self.mask = -1  # what the poller watches it for; -1: it is not registered
         self.head: RequestHead | None = None

@@ -7,6 +7,7 @@ the socket takes and leaves the rest to the loop, see output.py.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import time
@@ -21,6 +22,7 @@ from tonnage.errors import LocalProtocolError, RemoteProtocolError
 from tonnage.http.head import RequestHead
 from tonnage.workers.client import Client
 from tonnage.workers.output import MEMORY, Output
+from tonnage.workers.overload import RETRY_AFTER_S
 
 STREAM_SPOOL = 64 * 1024**2  # octets of a stream of unknown length that may wait for a slow client
 SPOOL = 1024**3  # the same for a response of known length: it ends, so its producer is set free
@@ -52,6 +54,7 @@ class Tools:
     date: DateClock
     directory: str | None  # for temporary files
     write_timeout: float  # seconds a client may take nothing; 0 = forever
+    queue_timeout_ns: float = math.inf  # a request that waited longer for its thread is answered with 503
     sendfile: bool = True
     before: Callable[[RequestHead], None] | None = None  # the pre_request hook
 
@@ -62,9 +65,11 @@ class Exchange:
     __slots__ = (
         "_held",
         "_spool_limit",
+        "began_ns",
         "client",
         "close",
         "content",
+        "cut",
         "ended_ns",
         "environ",
         "fields",
@@ -86,13 +91,14 @@ class Exchange:
         self.content = content
         self.tools = tools
         self.close = False  # answer with Connection: close, and mean it
+        self.cut = False  # the watchdog has answered, or given up, in the application's place
         self.environ: Environ = {}
         self.status = ""
         self.fields: ResponseFields = ()
         self.sent = 0
-        self.queued_ns = self.waited_ns = 0  # in the queue for a thread
+        self.queued_ns = self.began_ns = self.ended_ns = 0  # CLOCK_MONOTONIC
+        self.waited_ns = 0  # in the queue for a thread
         self.service_ns = 0
-        self.ended_ns = 0  # CLOCK_MONOTONIC
         self.wants_content = True
         self._held = b""  # the response's head, until its first content
         self._spool_limit = SPOOL
@@ -103,6 +109,9 @@ class Exchange:
         """Call the application and answer, come what may; afterwards `close` says whether the connection must end."""
         call = Call(self)
         try:
+            if self.waited_ns > self.tools.queue_timeout_ns:
+                self.refuse(503)
+                return
             self._prepare()
             call.run(self.tools.application, self.environ)
         except RemoteProtocolError as exc:
@@ -139,12 +148,23 @@ class Exchange:
     def refuse(self, status: int) -> None:
         """Answer without the application."""
         self.close = True
-        octets = self.http.refuse(status)
+        octets = self.http.refuse(status, RETRY_AFTER_S if status == 503 else None)
         self.status = octets[9 : octets.index(b"\r\n")].decode()
         try:
             self._push(octets)
         except ClientGone:
             self.abandon()
+
+    def cut_off(self, status: int) -> bool:
+        """From the watchdog's thread: answer for an application that is not going to; whether it was not too late.
+
+        `cut` is set before `status` is looked at, and `_claim` does both the other way round: so never do two answer.
+        """
+        self.cut = True
+        if self.status:
+            return False
+        self.refuse(status)
+        return True
 
     def abandon(self) -> None:
         """Nobody is there to take the rest."""
@@ -161,8 +181,7 @@ class Exchange:
 
     def whole(self, status: str, fields: ResponseFields, content: bytes) -> None:
         octets = self.http.respond_whole(status, fields, content, self.close, self.tools.date())
-        self.status = status
-        self.fields = fields
+        self._claim(status, fields)
         self.sent = len(content)
         if self.http.excess:
             self._report_excess()
@@ -170,10 +189,15 @@ class Exchange:
 
     def start(self, status: str, fields: ResponseFields, length: int | None) -> None:
         self._held = self.http.respond(status, fields, length=length, close=self.close, date=self.tools.date())
-        self.status = status
-        self.fields = fields
+        self._claim(status, fields)
         self.wants_content = self.http.sends_content
         self._spool_limit = STREAM_SPOOL if length is None else SPOOL
+
+    def _claim(self, status: str, fields: ResponseFields) -> None:
+        self.status = status
+        self.fields = fields
+        if self.cut:
+            raise ClientGone
 
     def send(self, data: bytes) -> None:
         octets = self._held + self.http.data(data)
@@ -257,6 +281,9 @@ class Exchange:
             raise ClientGone
 
     def _fail(self, sent: bool, problem: str, *, trace: bool) -> None:
+        if self.cut:  # it was answered long ago
+            self.abandon()
+            return
         self.tools.log.error("%s%s", problem, "; the response was cut off" if sent else "", exc_info=trace)
         self._held = b""
         if sent:

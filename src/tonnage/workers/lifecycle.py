@@ -9,17 +9,17 @@ import gc
 import logging
 import os
 import signal
-import traceback
 from collections.abc import Callable
 from time import monotonic_ns
 from typing import Protocol
 
+from tonnage.app.frames import format_exception
 from tonnage.app.load import LoadedApp, load_app
 from tonnage.config.model import Config
 from tonnage.errors import AppLoadError, TonnageError
 from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
 from tonnage.observe.log import settle
-from tonnage.system import privileges, processes
+from tonnage.system import privileges
 from tonnage.system.scoreboard import Cell, WorkerState
 from tonnage.system.seat import Seat
 from tonnage.system.signals import WakeUp
@@ -30,12 +30,15 @@ SIGNALS = (
 )  # fmt: skip
 
 
+DETAIL = 15_000  # characters of a traceback that are sent; six octets each, JSON-escaped, must fit into one message
+
+
 class Service(Protocol):
     """What a worker class is to this file: a loop that serves until it has drained or must quit."""
 
     def watch(self, fd: int, react: Callable[[], None]) -> None: ...
     def run(self) -> None: ...
-    def drain(self) -> None: ...
+    def drain(self, grace_s: float, delay_s: float = 0.0, *, serve_queue: bool = False) -> None: ...
     def quit(self) -> None: ...
     def close(self) -> None: ...
 
@@ -56,7 +59,6 @@ class Lifecycle:
         seat, cells = self.seat, self.seat.scoreboard.slot(self.seat.slot).cells
         cells[Cell.PID], cells[Cell.GENERATION] = os.getpid(), seat.generation
         cells[Cell.STATE], cells[Cell.BEAT_NS] = WorkerState.BOOTING, monotonic_ns()
-        processes.set_title("worker", self.config.proc_name or self.config.default_proc_name)
         try:
             app = self._load()
             service = self.service = open_service(seat, app)
@@ -89,8 +91,8 @@ class Lifecycle:
 
     def _boot_failed(self, exc: TonnageError) -> int:
         cause = exc.__cause__
-        detail = "".join(traceback.format_exception(cause)) if cause is not None else ""
-        self.seat.channel.send(BootFailed(os.getpid(), exc.exit_code, str(exc), detail[-60_000:]))
+        detail = format_exception(cause) if cause is not None else ""
+        self.seat.channel.send(BootFailed(os.getpid(), exc.exit_code, str(exc), detail[-DETAIL:]))
         return exc.exit_code
 
     # -- orders ----------------------------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ class Lifecycle:
     def _signalled(self, numbers: list[int]) -> None:
         for number in numbers:
             if number == signal.SIGTERM:
-                self._drain()
+                self._drain(Drain(self.config.graceful_timeout, serve_queue=True))
             elif number in (signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
                 self._quit(number)
             elif number == signal.SIGUSR1:
@@ -109,7 +111,7 @@ class Lifecycle:
             while message := self.seat.channel.receive():
                 match message:
                     case Drain():
-                        self._drain()
+                        self._drain(message)
                     case Quit():
                         self._quit(signal.SIGQUIT)
                     case ReopenLogs():
@@ -120,11 +122,11 @@ class Lifecycle:
             )
             self._quit(signal.SIGQUIT)
 
-    def _drain(self) -> None:
+    def _drain(self, order: Drain) -> None:
         assert self.service is not None
         self.facade.alive = False
         self.seat.scoreboard.slot(self.seat.slot).cells[Cell.STATE] = WorkerState.DRAINING
-        self.service.drain()
+        self.service.drain(order.grace_s, order.delay_s, serve_queue=order.serve_queue)
 
     def _quit(self, number: int) -> None:
         assert self.service is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
 from tonnage.workers.client import Door
@@ -55,22 +55,42 @@ class Reception:
             else:
                 self._poller.unregister(fd)
 
-    def accept(self, door: Door) -> None:
-        """Take what waits, each served before the next is taken, while there is room."""
+    def nobody_waits(self) -> bool:
+        """Take what waits at any door, as far as there is room; True when nobody is left in any accept queue."""
+        return all([self.accept(door) for door in self.doors.values()])  # noqa: C419 - each is asked
+
+    def accept(self, door: Door) -> bool:
+        """Take what waits, each served before the next is taken, while there is room; whether nobody is left."""
+        empty = False
         until = monotonic() + TURN_S
         for _ in range(ACCEPTS):
+            if not self._has_room():
+                break
             try:
                 fd, address = _accept(door.sock)
-            except (BlockingIOError, ConnectionAbortedError):
+            except BlockingIOError:
+                empty = True
                 break
+            except ConnectionAbortedError:
+                continue
             except OSError as exc:
                 self._cannot_accept(exc)
                 break
             self._welcome(door, fd, address)
-            if not self._has_room() or monotonic() > until:
+            if monotonic() > until:
                 break
         if self._siblings and self._open:
             self._go_to_the_back()
+        return empty
+
+    def take(self, most: int) -> Iterator[tuple[Door, int]]:
+        """Who waits, room or not; it is for the caller to send them away."""
+        for door in self.doors.values():
+            for _ in range(most):
+                try:
+                    yield door, _accept(door.sock)[0]
+                except OSError:  # nobody is left, or there is no descriptor to refuse them with
+                    break
 
     def _go_to_the_back(self) -> None:
         """The kernel wakes the first of the waiters: without this, kept connections pile up on one worker."""

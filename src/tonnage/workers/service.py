@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import random
+from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 
 from tonnage import __version__
 from tonnage.app.environ import Gateway
 from tonnage.app.load import LoadedApp
+from tonnage.app.probe import ask
 from tonnage.config.model import Config
 from tonnage.config.values import UnixAddress
 from tonnage.errors import AppLoadError
 from tonnage.hooks import Worker
 from tonnage.http import forwarded
 from tonnage.http.limits import Limits, Policy
+from tonnage.messages import Recycle
 from tonnage.observe.access import AccessLog
 from tonnage.system.listeners import Listener
+from tonnage.system.scoreboard import Scoreboard, WorkerState
 from tonnage.system.seat import Seat
 from tonnage.workers.client import Door
+from tonnage.workers.deadline import Deadline
 from tonnage.workers.exchange import DateClock, Tools
 from tonnage.workers.poller import open_poller
 from tonnage.workers.threads import Loop, Rules, Timeouts
+from tonnage.workers.watchdog import Watchdog, describe_worker
 from tonnage.workers.witness import AccessWitness, HookWitness, Witness, before
 
 SOFTWARE = f"tonnage/{__version__}"
@@ -63,12 +72,21 @@ def open_service(
         date=DateClock(),
         directory=config.tmp_upload_dir,
         write_timeout=config.write_timeout,
+        queue_timeout_ns=config.queue_timeout * 1e9 or math.inf,
         sendfile=config.sendfile,
         before=before(config.pre_request, worker),
     )
     doors = [_door(listener, config, log) for listener in seat.listeners]
-    rules = _rules(config, _witness(config, access, worker, log))
+    rules = _rules(
+        config, seat, _witness(config, access, worker, log), lambda reason: seat.channel.send(Recycle(reason))
+    )
     loop = Loop(open_poller(), doors, tools, rules, seat.scoreboard.slot(seat.slot), threads)
+    if config.health_path is not None:
+        ask(app.call, config.health_path, doors[0].gateway)
+    if config.timeout > 0:
+        deadline = Deadline(loop, seat.channel, worker, config.worker_abort, rules.witness, access, log)
+        who = describe_worker(seat.age, seat.generation)
+        Watchdog(loop.dispatch, config.timeout, deadline, log, who).start()
     if access is not None:
         loop.at_turn_end(access.flush)
     return loop
@@ -98,7 +116,18 @@ def _door(listener: Listener, config: Config, log: logging.Logger) -> Door:
     return Door(listener.sock, gateway, is_unix=is_unix)
 
 
-def _rules(config: Config, witness: Witness | None) -> Rules:
+def _is_all_full(scoreboard: Scoreboard, most: int) -> bool:
+    readings = [scoreboard.read(slot) for slot in range(scoreboard.slots)]
+    return all(reading.connections >= most for reading in readings if reading.state == WorkerState.READY)
+
+
+def _max_requests(config: Config) -> float:
+    if config.max_requests == 0:
+        return math.inf
+    return config.max_requests + random.randint(0, config.max_requests_jitter)  # noqa: S311 - spreads, hides nothing
+
+
+def _rules(config: Config, seat: Seat, witness: Witness | None, recycle: Callable[[str], object]) -> Rules:
     return Rules(
         timeouts=Timeouts(config.head_timeout, config.body_timeout, config.write_timeout, config.keepalive),
         limits=Limits.of(
@@ -120,4 +149,8 @@ def _rules(config: Config, witness: Witness | None) -> Rules:
         siblings=config.workers > 1,
         is_trusted=forwarded.trust(config.forwarded_allow_ips),
         witness=witness,
+        queue_timeout=config.queue_timeout,
+        max_requests=_max_requests(config),
+        is_all_full=partial(_is_all_full, seat.scoreboard, config.worker_connections),
+        recycle=recycle,
     )

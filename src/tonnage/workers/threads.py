@@ -9,11 +9,11 @@ Deadlines are looked at once a second: none of them is a matter of milliseconds.
 from __future__ import annotations
 
 import io
+import math
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic, monotonic_ns
+from time import monotonic, monotonic_ns, time
 from typing import BinaryIO
 
 from tonnage.app.wsgi import Environ
@@ -23,18 +23,21 @@ from tonnage.http.head import RequestHead
 from tonnage.http.limits import Limits, Policy
 from tonnage.system.scoreboard import Cell, Slot
 from tonnage.workers.client import Client, Door, Phase
+from tonnage.workers.clients import Clients
 from tonnage.workers.content import Content
 from tonnage.workers.exchange import Exchange, Tools
 from tonnage.workers.keepalive import SLOW_NS, KeepAlive
+from tonnage.workers.leaving import IDLE_S, Leaving
+from tonnage.workers.mailbox import Mailbox
+from tonnage.workers.overload import RETRY_AFTER_S, waited_at_proxy_s, waited_in_socket_s
 from tonnage.workers.poller import READ, WRITE, Poller
-from tonnage.workers.pool import Inline, Pool
+from tonnage.workers.pool import Dispatch, Inline, Pool
 from tonnage.workers.reception import Reception
 from tonnage.workers.witness import Witness
 
 RECEIVE = 65536  # octets asked of one recv(2)
-LINGER_S = 2.0  # how long we read away what a client still sends after our last word
-DRAIN_IDLE_S = 1.0  # a kept connection may still bring a request for so long while draining
 TICK_S = 1.0
+TURNED_AWAY = 256  # connections refused in one tick, when every worker is full
 NO_ENVIRON: Environ = {}
 
 
@@ -59,12 +62,15 @@ class Rules:
     siblings: bool
     is_trusted: Callable[[str], bool]  # the peer's address; "" on a Unix socket
     witness: Witness | None  # access log and hooks
+    queue_timeout: float  # seconds that a request may have waited before it is refused with 503; 0: any time
+    max_requests: float  # after so many the worker asks to be replaced; inf: never
+    is_all_full: Callable[[], bool]  # no sibling may take another connection either
+    recycle: Callable[[str], object]  # ask for it, with the reason
 
 
 class Loop:
     def __init__(self, poller: Poller, doors: list[Door], tools: Tools, rules: Rules, slot: Slot, threads: int) -> None:
-        self.clients: dict[int, Client] = {}
-        self.draining = False
+        self._clients = Clients(poller, slot)
         self.finished = False
         self.poller = poller
         self.tools = tools
@@ -72,16 +78,18 @@ class Loop:
         self._turn_ends: list[Callable[[], None]] = []
         self._rules = rules
         self._timeouts = rules.timeouts
+        self._queue_timeout = rules.queue_timeout
         self._slot = slot
         self._keepalive = KeepAlive(allowed=rules.timeouts.keepalive > 0, siblings=rules.siblings)
-        self._pool = Pool(threads, slot, self._completed_elsewhere) if threads > 1 else None
-        self._dispatch = self._pool or Inline(slot, self._completed)
+        self._mailbox = Mailbox()
+        self._pool = Pool(threads, slot, self._completed_elsewhere, self._mailbox) if threads > 1 else None
+        self.dispatch: Dispatch = self._pool or Inline(slot, self._completed)
         self._reception = Reception(
-            doors, poller, has_room=self._has_room, welcome=self._welcome, siblings=rules.siblings, log=tools.log
-        )
+            doors, poller, has_room=self._has_room, welcome=self._welcome, siblings=rules.siblings, log=tools.log,
+        )  # fmt: skip
+        self._leaving: Leaving | None = None
         self._now = monotonic()
-        if self._pool is not None:
-            self.watch(self._pool.fileno(), self._pool.woken)
+        self.watch(self._mailbox.fileno(), self._mailbox.woken)
 
     def watch(self, fd: int, react: Callable[[], None]) -> None:
         """Call `react` when `fd` is readable."""
@@ -94,75 +102,110 @@ class Loop:
 
     def run(self) -> None:
         """Until drained or told to quit."""
-        self._reception.review(self._now, closing=self.draining)
+        clients = self._clients.open
+        cells = self._slot.cells
+        recycle_at = self._rules.max_requests
         next_tick = 0.0
-        self._reception.review(self._now, closing=self.draining)  # or the first sleep would not hear who comes
+        self._review()  # or the first sleep would not hear who comes
         while not self.finished:
             for fd, _ in self._wait():
-                client = self.clients.get(fd)
+                client = clients.get(fd)
                 if client is not None:
                     self._attend(client)
                 elif fd in self._reception.doors:
                     self._reception.accept(self._reception.doors[fd])
                 elif fd in self._others:
                     self._others[fd]()
-            self._dispatch.collect()
+            self._mailbox.deliver()
+            if cells[5] >= recycle_at:  # Cell.REQUESTS
+                recycle_at = math.inf
+                self._rules.recycle(f"it has answered {cells[5]} requests (--max-requests)")
             self._now = monotonic()
-            self._reception.review(self._now, closing=self.draining)
+            self._review()
             if self._now >= next_tick:
                 self._tick()
                 next_tick = self._now + TICK_S
-            if self.draining and not self.clients:
+            if self._leaving is not None and not self._clients.open and not self._leaving.listens(self._now):
                 self.finished = True
             for action in self._turn_ends:
                 action()
-        self._dispatch.close()
+        self.dispatch.close()
 
-    def drain(self) -> None:
-        """Take no new connection; finish what is in flight; then `run` returns."""
-        self.draining = True
-        soon = monotonic() + DRAIN_IDLE_S
-        for client in self.clients.values():
+    def drain(self, grace_s: float, delay_s: float = 0.0, *, serve_queue: bool = False) -> None:
+        """Leave, as leaving.py says; then `run` returns."""
+        if self._leaving is not None:
+            return
+        now = monotonic()
+        self._leaving = Leaving(now, grace_s, delay_s, serve_queue=serve_queue)
+        for client in self._clients.open.values():
             if client.phase in (Phase.KEPT, Phase.FRESH):
-                client.deadline = soon
-        self._reception.review(self._now, closing=self.draining)
+                client.deadline = min(client.deadline or math.inf, now + delay_s + IDLE_S)
+
+    def condemn(self, exchange: Exchange) -> None:
+        """Its thread will not come back: end when the others are done. Its descriptor stays open as long as we live."""
+        self._clients.give_up(exchange.client)
+        self._slot.count(int(exchange.status[:3] or 499), exchange.service_ns, exchange.sent)
+        self.drain(math.inf)
+
+    def is_stuck_with(self, exchange: Exchange) -> bool:
+        """The application runs on the loop's own thread, and this is what it runs."""
+        return self._pool is None and self.dispatch.running[0] is exchange
+
+    def post(self, action: Callable[[], None]) -> None:
+        """From any thread: call `action` on the loop's."""
+        self._mailbox.post(action)
 
     def quit(self) -> None:
         self.finished = True
 
     def close(self) -> None:
-        for client in list(self.clients.values()):
-            self._close(client)
+        self._clients.close_all()
 
     # -- one turn --------------------------------------------------------------------------------------------------
 
     def _wait(self) -> list[tuple[int, int]]:
-        pool = self._pool
-        if pool is None:
-            return self.poller.poll(TICK_S)
-        pool.sleeping = True
-        events = self.poller.poll(0.0 if pool.answered else TICK_S)
-        pool.sleeping = False
+        mailbox = self._mailbox
+        mailbox.sleeping = True
+        events = self.poller.poll(0.0 if mailbox else TICK_S)
+        mailbox.sleeping = False
         return events
+
+    def _review(self) -> None:
+        leaving = self._leaving
+        if leaving is not None and leaving.listens(self._now) and self._reception.nobody_waits():
+            leaving.queue_is_empty(self._now)
+        self._reception.review(self._now, closing=leaving is not None and not leaving.listens(self._now))
 
     def _tick(self) -> None:
         self._slot.cells[Cell.BEAT_NS] = monotonic_ns()
         now = self._now
-        for client in [client for client in self.clients.values() if 0 < client.deadline <= now]:
+        for client in [client for client in self._clients.open.values() if 0 < client.deadline <= now]:
             self._overdue(client)
+
+        if self._is_full() and self._leaving is None and self._rules.is_all_full():
+            for door, fd in self._reception.take(TURNED_AWAY):
+                self._turn_away(door, fd)
 
     def _overdue(self, client: Client) -> None:
         if client.phase in (Phase.HEAD, Phase.CONTENT):
             self._refuse(client, 408)
         else:
-            self._close(client)
+            self._clients.close(client)
 
     # -- clients ---------------------------------------------------------------------------------------------------
 
-    def _has_room(self) -> bool:
-        return self._dispatch.free > 0 and len(self.clients) < self._rules.connections
+    def _is_full(self) -> bool:
+        return len(self._clients.open) >= self._rules.connections
 
-    def _welcome(self, door: Door, fd: int, address: object) -> None:
+    def _has_room(self) -> bool:
+        return self.dispatch.free > 0 and len(self._clients.open) < self._rules.connections
+
+    def _turn_away(self, door: Door, fd: int) -> None:
+        """Every worker has as many connections as it may: an honest 503 instead of a wait without end."""
+        client = self._admit(door, fd, None)
+        self._refuse(client, 503)
+
+    def _admit(self, door: Door, fd: int, address: object) -> Client:
         os.set_blocking(fd, False)
         rules = self._rules
         peer = (address[0], address[1]) if isinstance(address, tuple) else None  # of a Unix socket it is ""
@@ -170,13 +213,14 @@ class Loop:
         client = Client(fd, peer, door, Connection(rules.limits, rules.policy, trusted=trusted))
         client.trusted = trusted
         client.deadline = self._after(self._timeouts.head)
-        self.clients[fd] = client
-        cells = self._slot.cells
-        cells[7] += 1  # Cell.ACCEPTED
-        cells[6] = len(self.clients)  # Cell.CONNECTIONS
+        self._clients.add(client)
+        return client
+
+    def _welcome(self, door: Door, fd: int, address: object) -> None:
+        client = self._admit(door, fd, address)
         self._attend(client)  # its request is often there already; if so, no epoll_ctl(2) is needed
         if client.mask < 0 and client.phase is not Phase.CLOSED:
-            self._watch(client, READ)
+            self._clients.watch(client, READ)
 
     def _attend(self, client: Client) -> None:
         """Something happened on the connection."""
@@ -185,26 +229,27 @@ class Loop:
             self._flush(client)
             return
         if phase is Phase.APP:  # pipelined, or gone: looked at when this request is answered
-            self.poller.unregister(client.fd)  # a mask of nothing would still wake us for a hang-up
-            client.mask = -1
+            self._clients.ignore(client)
             return
         if phase is Phase.CLOSED:
             return
+        if self._queue_timeout and phase is not Phase.LINGER:
+            client.lay_s = waited_in_socket_s(client.fd)
         try:
             data = os.read(client.fd, RECEIVE)
         except BlockingIOError:
             return
         except OSError:  # reset by the client: nobody is left to answer
-            self._close(client)
+            self._clients.close(client)
             return
         if phase is Phase.LINGER:
             if not data:
-                self._close(client)
+                self._clients.close(client)
         elif data or phase in (Phase.HEAD, Phase.CONTENT):
             client.http.receive(data)
             self._advance(client)
         else:
-            self._close(client)
+            self._clients.close(client)
 
     def _advance(self, client: Client) -> None:
         """Frame what has come; a request that is whole goes to the application."""
@@ -236,7 +281,7 @@ class Loop:
             if client.phase is not Phase.KEPT:
                 return
             if http.idle:
-                self._watch(client, READ)
+                self._clients.watch(client, READ)
                 return
 
     def _collect(self, client: Client, piece: bytes) -> bool:
@@ -255,19 +300,27 @@ class Loop:
     def _await_more(self, client: Client) -> None:
         if client.phase is Phase.CONTENT:
             client.deadline = self._after(self._timeouts.content)
-            if client.http.wants_continue():
-                os.write(client.fd, client.http.continue_())
+            if client.http.wants_continue() and not self._clients.write(client, client.http.continue_()):
+                return
         elif not client.http.idle and client.phase is not Phase.HEAD:
             client.phase = Phase.HEAD
             client.deadline = self._after(self._timeouts.head)
-        self._watch(client, READ)
+        self._clients.watch(client, READ)
 
     def _submit(self, client: Client, head: RequestHead, content: BinaryIO) -> None:
         exchange = Exchange(client, head, content, self.tools)
-        exchange.close = self.draining or not self._keepalive.offered(self._now)
+        exchange.close = self._leaving is not None or not self._keepalive.offered(self._now)
+        if self._queue_timeout and self._waited_s(client, head) > self._queue_timeout:
+            self._refuse(client, 503)
+            return
         client.phase = Phase.APP
         client.deadline = 0.0
-        self._dispatch.submit(exchange)
+        self.dispatch.submit(exchange)
+
+    @staticmethod
+    def _waited_s(client: Client, head: RequestHead) -> float:
+        """Before it came to us; what it waits for a thread is added there."""
+        return max(client.lay_s, waited_at_proxy_s(head, time()) if client.trusted else 0.0)
 
     def _completed(self, exchange: Exchange) -> None:
         """The application is done with it; what the client has not taken yet is ours."""
@@ -277,7 +330,7 @@ class Loop:
         held_up_ns = exchange.waited_ns if self._pool else exchange.service_ns
         if held_up_ns > SLOW_NS:
             self._keepalive.held_up(self._now)
-        if self._rules.witness is not None:
+        if self._rules.witness is not None and not exchange.cut:
             self._rules.witness.answered(exchange)
         exchange.environ = NO_ENVIRON  # it holds our early_hints: a cycle would wait for the collector
         if client.content is not None:
@@ -287,7 +340,7 @@ class Loop:
         if client.out is not None:
             client.phase = Phase.FLUSH
             client.deadline = self._after(self._timeouts.write)
-            self._watch(client, WRITE)
+            self._clients.watch(client, WRITE)
         elif client.keep:
             self._keep(client)
         else:
@@ -304,7 +357,7 @@ class Loop:
         try:
             done = client.out.flush(client.fd)
         except OSError:
-            self._close(client)
+            self._clients.close(client)
             return
         if done:
             client.out.close()
@@ -319,63 +372,23 @@ class Loop:
 
     def _keep(self, client: Client) -> None:
         client.phase = Phase.KEPT
-        client.deadline = self._now + (DRAIN_IDLE_S if self.draining else self._timeouts.keepalive)
+        client.deadline = self._now + (IDLE_S if self._leaving is not None else self._timeouts.keepalive)
 
     def _refuse(self, client: Client, problem: RemoteProtocolError | int) -> None:
-        octets = client.http.refuse(problem)
+        octets = client.http.refuse(problem, RETRY_AFTER_S if problem == 503 else None)
         status = octets[9 : octets.index(b"\r\n")].decode()
         self.tools.log.debug("refused a request of %s with %s: %s", client.peer, status, problem)
         self._slot.count(int(status[:3]), 0, 0)
         if self._rules.witness is not None:
             self._rules.witness.refused(client, status)
-        try:
-            os.write(client.fd, octets)
-        except OSError:  # it is closed below, whether the client heard why or not
-            self._close(client)
-            return
-        self._linger(client)
+        if self._clients.write(client, octets):
+            self._clients.linger(client, self._now)
 
     def _hang_up(self, client: Client) -> None:
         if client.http.idle:
-            self._close(client)
+            self._clients.close(client)
         else:
-            self._linger(client)
-
-    def _linger(self, client: Client) -> None:
-        """Close only the sending half: closing with unread octets resets, and a reset may overtake our answer."""
-        try:
-            sock = socket.socket(fileno=client.fd)
-            try:
-                sock.shutdown(socket.SHUT_WR)
-            finally:
-                sock.detach()
-        except OSError:
-            self._close(client)
-            return
-        client.phase = Phase.LINGER
-        client.deadline = self._now + LINGER_S
-        self._watch(client, READ)
-
-    def _close(self, client: Client) -> None:
-        client.phase = Phase.CLOSED
-        self.clients.pop(client.fd, None)
-        if client.mask >= 0:
-            self.poller.forget(client.fd)
-        os.close(client.fd)
-        if client.out is not None:
-            client.out.close()
-        if client.content is not None:
-            client.content.close()
-        self._slot.cells[Cell.CONNECTIONS] = len(self.clients)
-
-    def _watch(self, client: Client, mask: int) -> None:
-        if client.mask == mask:
-            return
-        if client.mask < 0:
-            self.poller.register(client.fd, mask)
-        else:
-            self.poller.modify(client.fd, mask)
-        client.mask = mask
+            self._clients.linger(client, self._now)
 
     def _after(self, seconds: float) -> float:
         return self._now + seconds if seconds > 0 else 0.0

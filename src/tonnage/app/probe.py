@@ -1,0 +1,61 @@
+"""A worker's first request, made by itself, before it says that it is ready.
+
+It finds what an import does not: a missing migration, a wrong password, a template that is not there.
+"""
+
+from __future__ import annotations
+
+import io
+
+from tonnage.app.environ import Gateway, fill
+from tonnage.app.load import Application
+from tonnage.app.wsgi import Call, ResponseFields
+from tonnage.errors import BootError
+from tonnage.http.connection import Connection
+from tonnage.http.head import RequestHead
+from tonnage.http.limits import Limits, Policy
+
+
+class Answer:
+    """A Sink that remembers the status and the first octets, and takes the rest without keeping it."""
+
+    wants_content = True
+    takes_files = False
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.content = b""
+
+    def whole(self, status: str, _fields: ResponseFields, content: bytes) -> None:
+        self.status = status
+        self.send(content)
+
+    def start(self, status: str, _fields: ResponseFields, _length: int | None) -> None:
+        self.status = status
+
+    def send(self, data: bytes) -> None:
+        self.content += data[: max(0, 200 - len(self.content))]
+
+    def send_file(self, fd: int, offset: int, count: int) -> None:
+        """Not offered."""
+
+    def finish(self) -> None:
+        """Nobody waits."""
+
+
+def ask(application: Application, path: str, gateway: Gateway) -> None:
+    """Raises BootError unless `GET path` is answered with a status below 500."""
+    connection = Connection(Limits(), Policy())
+    connection.receive(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: tonnage\r\n\r\n".encode("ascii"))
+    head = connection.next()
+    assert isinstance(head, RequestHead)
+    environ = gateway.template()
+    fill(environ, head, io.BytesIO(), ("127.0.0.1", 0))
+    answer = Answer()
+    try:
+        Call(answer).run(application, environ)
+    except BaseException as exc:  # whatever it is, it is no answer
+        raise BootError(f"the first request, GET {path} (--health-path), raised {type(exc).__name__}: {exc}") from exc
+    if not answer.status or answer.status >= "5":
+        said = answer.content.decode("latin-1").strip().split("\n")[0]
+        raise BootError(f"the first request, GET {path} (--health-path), was answered with {answer.status}: {said}")

@@ -1,0 +1,92 @@
+"""The connections of one worker: which there are, what the poller watches them for, and how they end."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from tonnage.system.scoreboard import Slot
+from tonnage.workers.client import Client, Phase
+from tonnage.workers.poller import READ, Poller
+
+LINGER_S = 2.0  # how long we read away what a client still sends after our last word
+
+
+class Clients:
+    def __init__(self, poller: Poller, slot: Slot) -> None:
+        self.open: dict[int, Client] = {}
+        self._poller = poller
+        self._cells = slot.cells
+
+    def add(self, client: Client) -> None:
+        self.open[client.fd] = client
+        cells = self._cells
+        cells[7] += 1  # Cell.ACCEPTED
+        cells[6] = len(self.open)  # Cell.CONNECTIONS
+
+    def watch(self, client: Client, mask: int) -> None:
+        if client.mask == mask:
+            return
+        if client.mask < 0:
+            self._poller.register(client.fd, mask)
+        else:
+            self._poller.modify(client.fd, mask)
+        client.mask = mask
+
+    def ignore(self, client: Client) -> None:
+        """A mask of nothing would still wake us for a hang-up, again and again."""
+        self._poller.unregister(client.fd)
+        client.mask = -1
+
+    def write(self, client: Client, octets: bytes) -> bool:
+        """A few octets to a client who has taken everything before them; False, and it is closed, if it is gone."""
+        try:
+            os.write(client.fd, octets)
+        except OSError:  # it is gone, or as good as: it takes not even this
+            self.close(client)
+            return False
+        return True
+
+    def linger(self, client: Client, now: float) -> None:
+        """Close only the sending half: closing with unread octets resets, and a reset may overtake our answer."""
+        if not self._shut(client, socket.SHUT_WR):
+            self.close(client)
+            return
+        client.phase = Phase.LINGER
+        client.deadline = now + LINGER_S
+        self.watch(client, READ)
+
+    def give_up(self, client: Client) -> None:
+        """Its thread will not come back: end it, but keep the descriptor, or the thread might write to another."""
+        if self.open.get(client.fd) is client:
+            del self.open[client.fd]
+            self._shut(client, socket.SHUT_RDWR)
+            if client.mask >= 0:
+                self.ignore(client)
+
+    def close(self, client: Client) -> None:
+        client.phase = Phase.CLOSED
+        self.open.pop(client.fd, None)
+        if client.mask >= 0:
+            self._poller.forget(client.fd)
+        os.close(client.fd)
+        if client.out is not None:
+            client.out.close()
+        if client.content is not None:
+            client.content.close()
+        self._cells[6] = len(self.open)  # Cell.CONNECTIONS
+
+    def close_all(self) -> None:
+        for client in list(self.open.values()):
+            self.close(client)
+
+    @staticmethod
+    def _shut(client: Client, how: int) -> bool:
+        sock = socket.socket(fileno=client.fd)
+        try:
+            sock.shutdown(how)
+        except OSError:  # the client was faster
+            return False
+        finally:
+            sock.detach()
+        return True
