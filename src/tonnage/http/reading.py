@@ -23,7 +23,7 @@ SLASH = 47
 class Reading:
     __slots__ = (
         "_at", "_buffer", "_chunked", "_ended", "_known", "_limits", "_owes_continue", "_policy", "_reading", "_tail",
-        "_to_read", "_trusted", "_watch", "head", "keep_alive", "trailers",
+        "_to_read", "_trusted", "_watch", "dropped", "head", "keep_alive", "trailers",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, policy: Policy, *, trusted: bool = False) -> None:
@@ -34,6 +34,7 @@ class Reading:
         self._buffer: bytes | bytearray = b""
         self._at = 0  # what is before it has been handed out
         self._ended = False
+        self.dropped = False  # something was received, or is to come, that nobody will read
         self._reading = HEAD
         self._watch: Watch | None = None  # of a head that came in part
         self._known: Section | None = None  # judged fields of the last request, and
@@ -193,6 +194,7 @@ class Reading:
         self._reading = HEAD
 
     def _close(self) -> None:
+        self.dropped = self.dropped or bool(self._buffer) or self._reading == BODY
         self._reading = CLOSED
         self.keep_alive = False
         self._owes_continue = False

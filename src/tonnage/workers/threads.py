@@ -385,10 +385,10 @@ class Loop:
             self._clients.linger(client, self._now)
 
     def _hang_up(self, client: Client) -> None:
-        if client.http.idle:
-            self._clients.close(client)
-        else:
+        if client.http.dropped:
             self._clients.linger(client, self._now)
+        else:
+            self._clients.close(client)
 
     def _after(self, seconds: float) -> float:
         return self._now + seconds if seconds > 0 else 0.0
