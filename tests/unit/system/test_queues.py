@@ -61,9 +61,7 @@ def test_the_limit_is_what_the_kernel_made_of_the_backlog() -> None:
 
 
 def test_a_socket_that_the_kernel_does_not_know_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tonnage.system import queues
-
     with socket.socket(socket.AF_UNIX) as listener:
-        monkeypatch.setattr(queues.os, "fstat", lambda _: queues.os.stat("/"))
+        monkeypatch.setattr("os.fstat", lambda _: Path("/").stat())
         with pytest.raises(OSError, match="does not tell the accept queue"):
             accept_queue(listener)
