@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class Recycle:
     """worker -> supervisor: replace me. A replacement is to be ready before I am told to drain."""
 
     reason: str  # one line, for the log
+    urgent: bool = False  # it takes no more work already: it is to drain at once
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """worker -> supervisor: its work is done; what is left are its atexit functions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,39 @@ class ReopenLogs:
     """supervisor -> worker: the log files were rotated."""
 
 
-Message = Ready | BootFailed | Recycle | Drain | Quit | ReopenLogs
-_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Ready, BootFailed, Recycle, Drain, Quit, ReopenLogs)}
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """supervisor -> zygote: fork a worker. With it come two descriptors: the worker's channel, and where its stacks go."""
+
+    age: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """worker of a zygote -> supervisor, the first word on its own channel: here I am."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotForked:
+    """zygote -> supervisor: there can be no other process."""
+
+    age: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ZygoteReady:
+    """zygote -> supervisor: the application is loaded, workers can be forked."""
+
+    pid: int
+    warnings: list[str]  # what of the application does not survive a fork, a line each
+
+
+Message = Ready | BootFailed | Recycle | Leaving | Drain | Quit | ReopenLogs | Spawn | Forked | NotForked | ZygoteReady
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:

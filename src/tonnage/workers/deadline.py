@@ -42,7 +42,7 @@ class Deadline:
                 self._hook(self._worker)
             except Exception:  # noqa: BLE001 - the operator's code may raise anything
                 self._log.exception("the worker_abort hook raised")
-        self._channel.send(Recycle(reason))
+        self._channel.send(Recycle(reason, urgent=True))
         if self._loop.is_stuck_with(exchange):
             self._end()
         self._loop.post(lambda: self._loop.condemn(exchange))

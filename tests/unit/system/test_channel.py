@@ -3,13 +3,21 @@ import socket
 
 import pytest
 
-from tonnage.messages import BootFailed, Drain, Message, Quit, Ready, ReopenLogs
+from tonnage.messages import BootFailed, Drain, Message, Quit, Ready, Recycle, ReopenLogs, Spawn, ZygoteReady
 from tonnage.system.channel import LARGEST, Channel, pair
 
 
 def test_every_message_arrives_whole_and_in_order() -> None:
     ours, theirs = pair()
-    sent: list[Message] = [Ready(7), BootFailed(7, 3, "why", "line\n" * 3), Drain(1.5), Quit(), ReopenLogs()]
+    sent: list[Message] = [
+        Ready(7),
+        BootFailed(7, 3, "why", "line\n" * 3),
+        Drain(1.5),
+        Recycle("old", urgent=True),
+        ZygoteReady(7, ["thread"]),
+        Quit(),
+        ReopenLogs(),
+    ]
     for message in sent:
         assert theirs.send(message)
     assert [ours.receive() for _ in sent] == sent
@@ -91,3 +99,35 @@ def test_the_end_needs_every_copy_closed() -> None:
     with pytest.raises(EOFError):
         ours.receive()
     ours.close()
+
+
+def test_descriptors_go_along() -> None:
+    here, there = pair()
+    read, write = os.pipe()
+    assert here.send(Spawn(age=1, slot=0), [write])
+    os.close(write)
+    received = there.receive_with_fds()
+    assert received is not None
+    message, (theirs,) = received
+    assert message == Spawn(age=1, slot=0)
+    assert not os.get_inheritable(theirs)
+    os.write(theirs, b"x")
+    assert os.read(read, 1) == b"x"
+    os.close(theirs)
+    assert os.read(read, 1) == b"", "no copy was left"
+    assert there.receive_with_fds() is None
+    here.close()
+    there.close()
+    os.close(read)
+
+
+def test_descriptors_that_nobody_asked_for_are_closed() -> None:
+    here, there = pair()
+    read, write = os.pipe()
+    here.send(Quit(), [write])
+    os.close(write)
+    assert there.receive() == Quit()
+    assert os.read(read, 1) == b""
+    here.close()
+    there.close()
+    os.close(read)
