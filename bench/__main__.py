@@ -4,6 +4,7 @@ import argparse
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,8 +36,17 @@ def main() -> int:
     cases = [case for case in CASES if case.name in options.case] or list(CASES)
     peers = [peer for peer in PEERS if any(word in peer.name for word in options.peer)] or list(PEERS)
     results = Results(machine.about(options.rounds, options.seconds, options.idle), machine.versions(PEERS))
-    whole = len(cases) == len(CASES) and len(peers) == len(PEERS) and not options.quick
-    out = options.out or (PAGES if whole else DRAFTS)
+    whole = _measure(options, cases, peers, results)
+    out = options.out or (PAGES if whole and len(cases) == len(CASES) and len(peers) == len(PEERS) else DRAFTS)
+    report.write(results, out)
+    print(report.summary(results))
+    print(f"\nWritten to {out.relative_to(machine.ROOT) if out.is_relative_to(machine.ROOT) else out}", file=sys.stderr)
+    return 0
+
+
+def _measure(options: argparse.Namespace, cases: Sequence[Case], peers: Sequence[Peer], results: Results) -> bool:
+    """Whether nothing was left out."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends this run ends its server too
     with tempfile.TemporaryDirectory(prefix="tonnage-bench-") as scratch:
         try:
             bench = _bench(options, cases, Path(scratch))
@@ -44,12 +54,9 @@ def main() -> int:
                 run(case, peers, options.rounds, bench, results)
                 report.write(results, DRAFTS)  # a run takes most of an hour: what is done is done
         except KeyboardInterrupt:
-            print("scripts/bench: stopped; what follows is incomplete and is not written", file=sys.stderr)
-            whole, out = False, DRAFTS
-    report.write(results, out)
-    print(report.summary(results))
-    print(f"\nWritten to {out.relative_to(machine.ROOT) if out.is_relative_to(machine.ROOT) else out}", file=sys.stderr)
-    return 0
+            print("scripts/bench: stopped before the end", file=sys.stderr)
+            return False
+    return not options.quick
 
 
 def _options() -> argparse.Namespace:

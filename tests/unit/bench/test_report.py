@@ -8,7 +8,7 @@ from bench.report import case_table, page, quiet, write
 from bench.results import Results, Round
 
 HELLO = CASES[0]
-ABOUT = dict.fromkeys("date commit processor cores kernel python wrk rounds seconds idle".split(), "?")
+ABOUT = dict.fromkeys(
     ("date", "commit", "processor", "cores", "kernel", "python", "wrk", "rounds", "seconds", "idle"), "?"
 )
 
