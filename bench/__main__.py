@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import machine, report
 from .cases import CASES, Case
-from .peers import PEERS
+from .peers import PEERS, Peer
 from .results import Results
 from .rounds import run
 from .server import Bench

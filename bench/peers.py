@@ -31,10 +31,10 @@ UWSGI = (
 GRANIAN = """$bin/granian --interface wsgi --http 1 --no-ws $app --host 127.0.0.1 --port $port --workers $workers
 --backlog 2048 --backpressure 8192 --http1-header-read-timeout 60000"""
 WAITRESS = """$python -c 'import logging, waitress; from $module import $call as app;
-logging.getLogger("waitress.queue").setLevel("ERROR")
+logging.getLogger("waitress.queue").setLevel("ERROR");
 waitress.serve(app, listen="127.0.0.1:$port", connection_limit=8192, asyncore_use_poll=True, channel_timeout=600)'"""
 BJOERN = """$python -c 'import bjoern; from $module import $call as app; bjoern.run(app, "127.0.0.1", $port)'"""
-FASTWSGI = """$python -c 'import fastwsgi; from $module import $call as app
+FASTWSGI = """$python -c 'import fastwsgi; from $module import $call as app;
 fastwsgi.run(app, "127.0.0.1", $port, loglevel=2, workers=$workers)'"""
 
 
