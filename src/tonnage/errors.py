@@ -5,6 +5,7 @@
     |- ConfigError          exit 1   a setting has a value we refuse
     |- BindError            exit 1   an address cannot be listened on
     |- PidFileError         exit 1   another instance holds the pid file
+    |- ControlError         exit 1   a running server cannot be reached, or cannot do what it is asked
     |- BootError            exit 3   the application raised while it was imported
     |- AppLoadError         exit 4   the application is not there, or is not an application
     |- RemoteProtocolError           the peer broke HTTP; carries the status that answers it
@@ -36,6 +37,10 @@ class BindError(TonnageError):
 
 class PidFileError(TonnageError):
     """The text names the file and the process that it names."""
+
+
+class ControlError(TonnageError):
+    """The text says which server was looked for, and where."""
 
 
 class BootError(TonnageError):

@@ -34,6 +34,11 @@ class ReopenAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class UpgradeAsked:
+    """A new supervisor is to be started beside this one."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerForked:
     age: int
 

@@ -38,7 +38,7 @@ class ControlInterface:
         "--control-socket",
         kind=PATH,
         meaning="Unix socket through which a running server is asked and steered (`tonnage status`, `reload`, `stop`, "
-        "`upgrade`). PID.ctl in $XDG_RUNTIME_DIR/tonnage by default, else in /run/tonnage (root) or /tmp/tonnage-UID.",
+        "`upgrade`). By default PID.ctl in /run/tonnage (root), $XDG_RUNTIME_DIR/tonnage or /tmp/tonnage-UID.",
         why="A file per server, so that two of them never take it from each other. Where none can be made, as in a "
         "read-only container, the server runs without and says so once.",
     )
