@@ -22,6 +22,7 @@ TRANSFER_ENCODING: Final = 4
 EXPECT: Final = 5
 UNDERSCORE: Final = 6
 CONTENT_TYPE: Final = 7
+TWIN: Final = 8  # shares its environ key with a field that only a trusted proxy may send
 
 ROLES: Final = {
     b"host": HOST,
@@ -30,6 +31,8 @@ ROLES: Final = {
     b"transfer-encoding": TRANSFER_ENCODING,
     b"expect": EXPECT,
     b"content-type": CONTENT_TYPE,
+    b"script-name": TWIN,
+    b"path-info": TWIN,
 }
 
 KNOWN_LINES = 1024

@@ -89,8 +89,8 @@ def _judge_rare(section: Section, rare: list[Field], policy: Policy, *, trusted:
             if set(grammar.parse_list(field.value)) != {b"100-continue"}:
                 raise RemoteProtocolError("an expectation other than 100-continue", status=417)
             section.expect_continue = section.has_body
-        elif field.role == f.UNDERSCORE:
-            _judge_underscore(section, field, policy, trusted=trusted)
+        elif field.role in {f.UNDERSCORE, f.TWIN}:
+            _judge_key(section, field, policy, trusted=trusted)
 
 
 def _judge_codings(codings: list[Field], section: Section) -> None:
@@ -110,12 +110,19 @@ def _judge_codings(codings: list[Field], section: Section) -> None:
     raise RemoteProtocolError("a transfer coding other than chunked is not implemented", status=501)
 
 
-def _judge_underscore(section: Section, field: Field, policy: Policy, *, trusted: bool) -> None:
-    """In an environ `X_Real_IP` and `X-Real-IP` are one key: whoever may send the first can pass for the second."""
-    allowed = policy.forwarder_fields
-    if trusted and ("*" in allowed or field.name.decode("ascii").upper() in allowed):
+def _judge_key(section: Section, field: Field, policy: Policy, *, trusted: bool) -> None:
+    """In an environ `X_Real_IP` and `X-Real-IP` are one key: whoever may send the first can pass for the second.
+
+    And the reverse: a proxy that we trust hands on a client's `Script-Name`, which must not pass for its SCRIPT_NAME.
+    """
+    allowed = policy.forwarder_fields if trusted else frozenset()
+    if field.role == f.TWIN:
+        if field.cgi.removeprefix("HTTP_") not in allowed:
+            return  # nobody looks at that key
+    elif "*" in allowed or field.name.decode("ascii").upper() in allowed:
+        section.fields = [other for other in section.fields if other.cgi != field.cgi or other.role == f.UNDERSCORE]
         return
     if policy.header_map == "refuse":
-        raise RemoteProtocolError("a field name has an underscore (header_map = refuse)")
+        raise RemoteProtocolError(f"the field name {field.name.decode('ascii')} is ambiguous (header_map = refuse)")
     if policy.header_map == "drop":
         section.fields = [other for other in section.fields if other is not field]

@@ -51,7 +51,7 @@ class Reading:
         if not data:
             self._ended = True
         elif self._reading == CLOSED:
-            return
+            self.dropped = True
         elif not self._buffer:
             self._buffer = data
         else:

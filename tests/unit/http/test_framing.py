@@ -154,6 +154,26 @@ def test_what_a_trusted_peer_may_send() -> None:
     assert refusal(*lines, trusted=True, policy=Policy(header_map="refuse")) == 400
 
 
+def test_what_a_client_sends_does_not_pass_for_what_a_trusted_peer_says() -> None:
+    """The peer hands on a client's Script-Name beside its own SCRIPT_NAME, or without."""
+    assert names(judged("Host: a", "Script-Name: /b", trusted=True)) == [b"host"]
+    assert names(judged("Path-Info: /b", "Host: a", "PATH_INFO: /c", trusted=True)) == [b"host", b"path_info"]
+    assert names(judged("Host: a", "Script-Name: /b", trusted=False)) == [b"host", b"script-name"]
+    assert refusal("Host: a", "Script-Name: /b", trusted=True, policy=Policy(header_map="refuse")) == 400
+    dangerous = Policy(header_map="dangerous")
+    assert names(judged("Host: a", "Script-Name: /b", trusted=True, policy=dangerous)) == [b"host", b"script-name"]
+
+
+def test_a_field_that_a_trusted_peer_names_has_no_twin() -> None:
+    remote = Policy(forwarder_fields=frozenset({"REMOTE_USER"}))
+    for policy in (remote, Policy(forwarder_fields=frozenset("*"))):
+        section = judged(
+            "Host: a", "Remote-User: root", "REMOTE_USER: me", "Remote_User: too", trusted=True, policy=policy
+        )
+        assert [item.text for item in section.fields] == ["a", "me", "too"]
+    assert names(judged("Host: a", "Script-Name: /b", trusted=True, policy=remote)) == [b"host", b"script-name"]
+
+
 def test_the_list_that_was_judged_is_not_changed() -> None:
     """It may be shared with a request that is still being answered."""
     section = Section()

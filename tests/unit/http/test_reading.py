@@ -100,6 +100,7 @@ def test_nothing_is_kept_after_the_last_answer() -> None:
     next_head(connection)
     answer(connection)
     assert not connection.keep_alive
+    assert connection.dropped
     connection.receive(GET)
     assert connection.next() is None
     assert connection.buffered == 0
@@ -255,3 +256,17 @@ def test_fields_that_come_again_after_another_kind_of_line() -> None:
         hosts.append(next_head(connection).host)
         answer(connection)
     assert hosts == [b"a", b"a", b"b", b"a"]
+
+
+def test_what_nobody_will_read_is_told() -> None:
+    last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    connection = connect(last)
+    next_head(connection)
+    answer(connection)
+    assert not connection.dropped
+    connection.receive(b"more")
+    assert connection.dropped
+    connection = connect(POST)
+    next_head(connection)
+    answer(connection)
+    assert connection.dropped
