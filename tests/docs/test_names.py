@@ -1,0 +1,62 @@
+"""What the pages name exists: flags, settings, functions, signals, atoms, hooks."""
+
+import re
+from functools import cache
+
+import pytest
+
+from tests.docs.pages import ROOT, Page, page, pages
+from tonnage.config.gunicorn import NotYet
+from tonnage.config.model import SPECS
+from tonnage.config.resolve import verdict
+
+OURS = {"--help", "--version", "--json"}  # flags that are no settings
+FOREIGN = {  # what belongs to somebody else, and whose it is
+    "--nginx": "certbot",
+    "--quick": "scripts/bench",
+    "client_max_body_size": "nginx",
+    "proxy_http_version": "nginx",
+    "proxy_pass": "nginx",
+    "proxy_read_timeout": "nginx",
+}
+
+FLAGS = {flag: spec for spec in SPECS.values() for flag in (*spec.flags, spec.inverse) if flag}
+
+
+def flags(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z][\w-]*\w(?![\w-])", text))
+
+
+@pytest.mark.parametrize("each", pages(), ids=str)
+def test_every_flag_exists(each: Page) -> None:
+    named = {flag for span in each.spans if re.match(r"-|tonnage (?!:)", span) for flag in flags(span)}
+    assert named - FLAGS.keys() - OURS - FOREIGN.keys() == set()
+
+
+@cache
+def identifiers() -> frozenset[str]:
+    files = [
+        path for part in ("src", "tests", "bench") for path in (ROOT / part).rglob("*.py") if path.parent.name != "docs"
+    ]
+    return frozenset(re.findall(r"[A-Za-z_]\w*", "\n".join(path.read_text() for path in files)))
+
+
+@pytest.mark.parametrize("each", pages(), ids=str)
+def test_every_name_with_an_underscore_is_a_setting_or_stands_in_the_code(each: Page) -> None:
+    named = {span for span in each.spans if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", span)}
+    assert named - SPECS.keys() - FOREIGN.keys() - identifiers() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("README.md", "What is built, what is not"),
+        ("docs/how-to/coming-from-gunicorn.md", "What is not there yet"),
+    ],
+)
+def test_what_is_called_not_built_is_not_built(name: str, heading: str) -> None:
+    text = page(name).section(heading)
+    missing = text[text.index("Not yet") if "Not yet" in text else 0 :]
+    named = flags(missing) & FLAGS.keys()
+    assert named
+    assert [flag for flag in sorted(named) if not isinstance(verdict(FLAGS[flag].name), NotYet)] == []
