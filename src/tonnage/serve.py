@@ -17,6 +17,7 @@ from tonnage.config.sources import Loaded
 from tonnage.observe import access, log
 from tonnage.supervisor import loop
 from tonnage.supervisor.settings import Hooks, Settings
+from tonnage.system.baton import Baton
 from tonnage.system.listeners import Listener, open_listeners
 from tonnage.system.scoreboard import Scoreboard
 from tonnage.system.seat import Seat
@@ -43,9 +44,12 @@ def serve(loaded: Loaded) -> int:
             access_log.flush()
         log.reopen()
 
+    baton = Baton()
+
     def work(seat: Seat) -> int:
         life = Lifecycle(seat, config, log.error_log, reopen_logs)
-        return life.run(partial(service.open_service, config=config, access=access_log, log=log.error_log))
+        open_service = partial(service.open_service, config=config, access=access_log, log=log.error_log, baton=baton)
+        return life.run(open_service)
 
     return loop.run(
         _settings(config),

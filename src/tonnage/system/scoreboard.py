@@ -147,6 +147,7 @@ class Scoreboard:
         self.threads = threads
         self._size = (CELLS + threads * ROW_WORDS) * WORD
         self._octets = memoryview(mmap.mmap(-1, slots * self._size))
+        self._words = self._octets.cast("Q")
 
     def slot(self, index: int) -> Slot:
         return Slot(self._slice(index), self.threads)
@@ -154,6 +155,10 @@ class Scoreboard:
     def clear(self, index: int) -> None:
         """Forget the slot's last worker, before the next one is forked into it."""
         self._slice(index)[:] = bytes(self._size)
+
+    def peek(self, index: int, cell: Cell) -> int:
+        """One word of a slot."""
+        return self._words[index * self._size // WORD + cell]
 
     def read(self, index: int) -> Reading:
         octets = self._slice(index)

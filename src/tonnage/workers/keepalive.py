@@ -15,11 +15,11 @@ COOL_S = 10.0
 
 
 class KeepAlive:
-    __slots__ = ("_allowed", "_resume", "_siblings")
+    __slots__ = ("_allowed", "_resume", "siblings")
 
-    def __init__(self, *, allowed: bool, siblings: bool) -> None:
+    def __init__(self, *, allowed: bool) -> None:
         self._allowed = allowed  # the keepalive setting is not 0
-        self._siblings = siblings
+        self.siblings = False  # there are any; looked up once a second
         self._resume = 0.0
 
     def held_up(self, now: float) -> None:
@@ -27,4 +27,4 @@ class KeepAlive:
         self._resume = now + COOL_S
 
     def offered(self, now: float) -> bool:
-        return self._allowed and (now >= self._resume or not self._siblings)
+        return self._allowed and (now >= self._resume or not self.siblings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread, get_ident
+from threading import Lock, Thread, get_ident
 from time import monotonic_ns
 from typing import Protocol
 
@@ -28,13 +28,15 @@ class Dispatch(Protocol):
 
 
 class Inline:
-    """One thread: the application is called by `submit`."""
+    """One thread: the application is called by `submit`. Whoever holds `turn` may touch what is the loop's."""
 
     free = 1
 
     def __init__(self, slot: Slot, done: Callable[[Exchange], None]) -> None:
         self.running: list[Exchange | None] = [None]
         self.idents = [get_ident()]
+        self.turn = Lock()
+        self.served = 0
         self._slot = slot
         self._done = done
 
@@ -43,8 +45,11 @@ class Inline:
         exchange.began_ns = began = monotonic_ns()
         slot.begin(0, began, exchange.head.line)
         self.running[0] = exchange
+        self.turn.release()
         exchange.perform()
         self.running[0] = None
+        self.turn.acquire()
+        self.served += 1
         slot.end(0)
         exchange.ended_ns = ended = monotonic_ns()
         exchange.service_ns = ended - began

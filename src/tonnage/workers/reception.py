@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import logging
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
-from tonnage.workers.client import Door
+from tonnage.workers.client import Door, Entrance, Peer
 from tonnage.workers.poller import Poller
 
 ACCEPTS = 16  # connections taken in one turn, so that those we have get theirs
@@ -20,25 +19,19 @@ TURN_S = 0.001  # no more are taken in this turn when serving them has taken so 
 RETRY_S = 1.0  # after the process or the machine ran out of files
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-Welcome = Callable[[Door, int, object], None]
-
-
-def _accept(sock: socket.socket) -> tuple[int, object]:
-    """A bare descriptor: the socket object that accept() makes costs a connection a fifth more CPU."""
-    accepted: tuple[int, object] = sock._accept()  # type: ignore[attr-defined]  # noqa: SLF001 - public only as accept()
-    return accepted
+Welcome = Callable[[Door, int, Peer], None]
 
 
 class Reception:
     def __init__(
-        self, doors: Sequence[Door], poller: Poller, *, has_room: Callable[[], bool], welcome: Welcome,
-        siblings: bool, log: logging.Logger,
+        self, doors: Sequence[Entrance], poller: Poller, *, has_room: Callable[[], bool], welcome: Welcome,
+        log: logging.Logger,
     ) -> None:  # fmt: skip
-        self.doors = {door.sock.fileno(): door for door in doors}
+        self.doors = {door.fileno(): door for door in doors}
         self._poller = poller
         self._has_room = has_room
         self._welcome = welcome
-        self._siblings = siblings
+        self.siblings = False  # there are any; looked up once a second
         self._log = log
         self._open = False
         self._not_before = 0.0
@@ -55,11 +48,18 @@ class Reception:
             else:
                 self._poller.unregister(fd)
 
+    def pause(self) -> None:
+        """Until the next `review`."""
+        if self._open:
+            self._open = False
+            for fd in self.doors:
+                self._poller.unregister(fd)
+
     def nobody_waits(self) -> bool:
         """Take what waits at any door, as far as there is room; True when nobody is left in any accept queue."""
         return all([self.accept(door) for door in self.doors.values()])  # noqa: C419 - each is asked
 
-    def accept(self, door: Door) -> bool:
+    def accept(self, door: Entrance) -> bool:
         """Take what waits, each served before the next is taken, while there is room; whether nobody is left."""
         empty = False
         until = monotonic() + TURN_S
@@ -67,7 +67,7 @@ class Reception:
             if not self._has_room():
                 break
             try:
-                fd, address = _accept(door.sock)
+                fd, real, peer = door.take()
             except BlockingIOError:
                 empty = True
                 break
@@ -76,10 +76,10 @@ class Reception:
             except OSError as exc:
                 self._cannot_accept(exc)
                 break
-            self._welcome(door, fd, address)
+            self._welcome(real, fd, peer)
             if monotonic() > until:
                 break
-        if self._siblings and self._open:
+        if self.siblings and self._open:
             self._go_to_the_back()
         return empty
 
@@ -88,7 +88,8 @@ class Reception:
         for door in self.doors.values():
             for _ in range(most):
                 try:
-                    yield door, _accept(door.sock)[0]
+                    fd, real, _ = door.take()
+                    yield real, fd
                 except OSError:  # nobody is left, or there is no descriptor to refuse them with
                     break
 

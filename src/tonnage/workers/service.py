@@ -7,7 +7,6 @@ import math
 import os
 import random
 from collections.abc import Callable
-from functools import partial
 from types import MappingProxyType
 
 from tonnage import __version__
@@ -22,14 +21,16 @@ from tonnage.http import forwarded
 from tonnage.http.limits import Limits, Policy
 from tonnage.messages import Recycle
 from tonnage.observe.access import AccessLog
+from tonnage.system.baton import Baton
 from tonnage.system.listeners import Listener
-from tonnage.system.scoreboard import Scoreboard, WorkerState
 from tonnage.system.seat import Seat
 from tonnage.workers.client import Door
 from tonnage.workers.deadline import Deadline
 from tonnage.workers.exchange import DateClock, Tools
 from tonnage.workers.poller import open_poller
-from tonnage.workers.threads import Loop, Rules, Timeouts
+from tonnage.workers.rules import Rules, Timeouts
+from tonnage.workers.siblings import Siblings
+from tonnage.workers.threads import Loop
 from tonnage.workers.watchdog import Watchdog, describe_worker
 from tonnage.workers.witness import AccessWitness, HookWitness, Witness, before
 
@@ -55,7 +56,7 @@ class Errors:
 
 
 def open_service(
-    seat: Seat, app: LoadedApp, config: Config, access: AccessLog | None, log: logging.Logger
+    seat: Seat, app: LoadedApp, config: Config, access: AccessLog | None, log: logging.Logger, baton: Baton
 ) -> Loop:  # fmt: skip
     """Raises AppLoadError when the application is of the other calling convention."""
     worker = seat.worker
@@ -80,7 +81,7 @@ def open_service(
     rules = _rules(
         config, seat, _witness(config, access, worker, log), lambda reason: seat.channel.send(Recycle(reason))
     )
-    loop = Loop(open_poller(), doors, tools, rules, seat.scoreboard.slot(seat.slot), threads)
+    loop = Loop(open_poller(), doors, tools, rules, seat.scoreboard.slot(seat.slot), threads, baton)
     if config.health_path is not None:
         ask(app.call, config.health_path, doors[0].gateway)
     if config.timeout > 0:
@@ -113,12 +114,7 @@ def _door(listener: Listener, config: Config, log: logging.Logger) -> Door:
         script_name_field="SCRIPT_NAME" in config.forwarder_headers or "*" in config.forwarder_headers,
         errors=Errors(log),
     )
-    return Door(listener.sock, gateway, is_unix=is_unix)
-
-
-def _is_all_full(scoreboard: Scoreboard, most: int) -> bool:
-    readings = [scoreboard.read(slot) for slot in range(scoreboard.slots)]
-    return all(reading.connections >= most for reading in readings if reading.state == WorkerState.READY)
+    return Door(listener.sock, gateway, listener.url, is_unix=is_unix)
 
 
 def _max_requests(config: Config) -> float:
@@ -146,11 +142,10 @@ def _rules(config: Config, seat: Seat, witness: Witness | None, recycle: Callabl
             strip_field_spaces=config.strip_header_spaces,
         ),
         connections=config.worker_connections,
-        siblings=config.workers > 1,
+        siblings=Siblings(seat.scoreboard, seat.slot),
         is_trusted=forwarded.trust(config.forwarded_allow_ips),
         witness=witness,
         queue_timeout=config.queue_timeout,
         max_requests=_max_requests(config),
-        is_all_full=partial(_is_all_full, seat.scoreboard, config.worker_connections),
         recycle=recycle,
     )

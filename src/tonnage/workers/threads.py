@@ -11,8 +11,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from time import monotonic, monotonic_ns, time
 from typing import BinaryIO
 
@@ -20,9 +19,9 @@ from tonnage.app.wsgi import Environ
 from tonnage.errors import RemoteProtocolError
 from tonnage.http.connection import Connection
 from tonnage.http.head import RequestHead
-from tonnage.http.limits import Limits, Policy
+from tonnage.system.baton import Baton
 from tonnage.system.scoreboard import Cell, Slot
-from tonnage.workers.client import Client, Door, Phase
+from tonnage.workers.client import Client, Door, Peer, Phase, SideDoor
 from tonnage.workers.clients import Clients
 from tonnage.workers.content import Content
 from tonnage.workers.exchange import Exchange, Tools
@@ -33,7 +32,8 @@ from tonnage.workers.overload import RETRY_AFTER_S, waited_at_proxy_s, waited_in
 from tonnage.workers.poller import READ, WRITE, Poller
 from tonnage.workers.pool import Dispatch, Inline, Pool
 from tonnage.workers.reception import Reception
-from tonnage.workers.witness import Witness
+from tonnage.workers.relief import Relief
+from tonnage.workers.rules import Rules
 
 RECEIVE = 65536  # octets asked of one recv(2)
 TICK_S = 1.0
@@ -41,35 +41,10 @@ TURNED_AWAY = 256  # connections refused in one tick, when every worker is full
 NO_ENVIRON: Environ = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds; 0 means for ever."""
-
-    head: float
-    content: float
-    write: float
-    keepalive: float
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How this worker treats its clients."""
-
-    timeouts: Timeouts
-    limits: Limits
-    policy: Policy
-    connections: int
-    siblings: bool
-    is_trusted: Callable[[str], bool]  # the peer's address; "" on a Unix socket
-    witness: Witness | None  # access log and hooks
-    queue_timeout: float  # seconds that a request may have waited before it is refused with 503; 0: any time
-    max_requests: float  # after so many the worker asks to be replaced; inf: never
-    is_all_full: Callable[[], bool]  # no sibling may take another connection either
-    recycle: Callable[[str], object]  # ask for it, with the reason
-
-
 class Loop:
-    def __init__(self, poller: Poller, doors: list[Door], tools: Tools, rules: Rules, slot: Slot, threads: int) -> None:
+    def __init__(
+        self, poller: Poller, doors: Sequence[Door], tools: Tools, rules: Rules, slot: Slot, threads: int, baton: Baton
+    ) -> None:
         self._clients = Clients(poller, slot)
         self.finished = False
         self.poller = poller
@@ -80,14 +55,20 @@ class Loop:
         self._timeouts = rules.timeouts
         self._queue_timeout = rules.queue_timeout
         self._slot = slot
-        self._keepalive = KeepAlive(allowed=rules.timeouts.keepalive > 0, siblings=rules.siblings)
+        self._keepalive = KeepAlive(allowed=rules.timeouts.keepalive > 0)
         self._mailbox = Mailbox()
         self._pool = Pool(threads, slot, self._completed_elsewhere, self._mailbox) if threads > 1 else None
-        self.dispatch: Dispatch = self._pool or Inline(slot, self._completed)
+        self._inline = Inline(slot, self._completed) if threads == 1 else None
         self._reception = Reception(
-            doors, poller, has_room=self._has_room, welcome=self._welcome, siblings=rules.siblings, log=tools.log,
+            [*doors, SideDoor(baton, doors)], poller, has_room=self._has_room, welcome=self._welcome, log=tools.log,
         )  # fmt: skip
+        dispatch = self._pool or self._inline
+        assert dispatch is not None
+        self.dispatch: Dispatch = dispatch
+        self._relief = Relief(self._inline, self._clients, self._reception, poller, baton) if self._inline else None
         self._leaving: Leaving | None = None
+        self._recycle_at = rules.max_requests
+        self._next_tick = 0.0
         self._now = monotonic()
         self.watch(self._mailbox.fileno(), self._mailbox.woken)
 
@@ -103,9 +84,8 @@ class Loop:
     def run(self) -> None:
         """Until drained or told to quit."""
         clients = self._clients.open
-        cells = self._slot.cells
-        recycle_at = self._rules.max_requests
-        next_tick = 0.0
+        if self._inline is not None:
+            self._inline.turn.acquire()
         self._review()  # or the first sleep would not hear who comes
         while not self.finished:
             for fd, _ in self._wait():
@@ -116,19 +96,7 @@ class Loop:
                     self._reception.accept(self._reception.doors[fd])
                 elif fd in self._others:
                     self._others[fd]()
-            self._mailbox.deliver()
-            if cells[5] >= recycle_at:  # Cell.REQUESTS
-                recycle_at = math.inf
-                self._rules.recycle(f"it has answered {cells[5]} requests (--max-requests)")
-            self._now = monotonic()
-            self._review()
-            if self._now >= next_tick:
-                self._tick()
-                next_tick = self._now + TICK_S
-            if self._leaving is not None and not self._clients.open and not self._leaving.listens(self._now):
-                self.finished = True
-            for action in self._turn_ends:
-                action()
+            self._end_turn()
         self.dispatch.close()
 
     def drain(self, grace_s: float, delay_s: float = 0.0, *, serve_queue: bool = False) -> None:
@@ -170,6 +138,22 @@ class Loop:
         mailbox.sleeping = False
         return events
 
+    def _end_turn(self) -> None:
+        self._mailbox.deliver()
+        requests = self._slot.cells[5]  # Cell.REQUESTS
+        if requests >= self._recycle_at:
+            self._recycle_at = math.inf
+            self._rules.recycle(f"it has answered {requests} requests (--max-requests)")
+        self._now = monotonic()
+        self._review()
+        if self._now >= self._next_tick:
+            self._tick()
+            self._next_tick = self._now + TICK_S
+        if self._leaving is not None and not self._clients.open and not self._leaving.listens(self._now):
+            self.finished = True
+        for action in self._turn_ends:
+            action()
+
     def _review(self) -> None:
         leaving = self._leaving
         if leaving is not None and leaving.listens(self._now) and self._reception.nobody_waits():
@@ -182,9 +166,16 @@ class Loop:
         for client in [client for client in self._clients.open.values() if 0 < client.deadline <= now]:
             self._overdue(client)
 
-        if self._is_full() and self._leaving is None and self._rules.is_all_full():
+        self._look_around()
+        if self._is_full() and self._leaving is None and self._rules.siblings.are_full(self._rules.connections):
             for door, fd in self._reception.take(TURNED_AWAY):
                 self._turn_away(door, fd)
+
+    def _look_around(self) -> None:
+        siblings = self._rules.siblings.exist()
+        self._keepalive.siblings = self._reception.siblings = siblings
+        if self._relief is not None:
+            self._relief.attend(siblings=siblings)
 
     def _overdue(self, client: Client) -> None:
         if client.phase in (Phase.HEAD, Phase.CONTENT):
@@ -205,10 +196,8 @@ class Loop:
         client = self._admit(door, fd, None)
         self._refuse(client, 503)
 
-    def _admit(self, door: Door, fd: int, address: object) -> Client:
-        os.set_blocking(fd, False)
+    def _admit(self, door: Door, fd: int, peer: Peer) -> Client:
         rules = self._rules
-        peer = (address[0], address[1]) if isinstance(address, tuple) else None  # of a Unix socket it is ""
         trusted = rules.is_trusted(peer[0] if peer else "")
         client = Client(fd, peer, door, Connection(rules.limits, rules.policy, trusted=trusted))
         client.trusted = trusted
@@ -216,8 +205,8 @@ class Loop:
         self._clients.add(client)
         return client
 
-    def _welcome(self, door: Door, fd: int, address: object) -> None:
-        client = self._admit(door, fd, address)
+    def _welcome(self, door: Door, fd: int, peer: Peer) -> None:
+        client = self._admit(door, fd, peer)
         self._attend(client)  # its request is often there already; if so, no epoll_ctl(2) is needed
         if client.mask < 0 and client.phase is not Phase.CLOSED:
             self._clients.watch(client, READ)

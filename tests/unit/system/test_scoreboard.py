@@ -30,6 +30,7 @@ def test_what_a_child_writes_its_parent_reads_even_when_the_child_was_killed() -
     assert reading.busy_ns == 5_001_000
     assert reading.service_us[bucket(5000)] == 1
     assert reading.service_us[bucket(1)] == 1
+    assert board.peek(1, Cell.REQUESTS) == 2
     assert board.read(0).pid == board.read(2).pid == 0
 
 

@@ -1,0 +1,75 @@
+"""While the application holds the loop's only thread, requests that come on kept connections go to idle siblings.
+
+When a request has taken SLOW_NS, a second thread watches the same poller and gives each kept connection on which
+something arrives to the siblings, see system/baton.py. It and the loop never run at the same time: the loop holds
+`turn` except while the application runs. It listens for no new connections: an idle sibling takes those from the
+accept queue by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from tonnage.system.baton import Baton, Passed
+from tonnage.workers.client import Client, Phase
+from tonnage.workers.clients import Clients
+from tonnage.workers.poller import Poller
+from tonnage.workers.pool import Inline
+from tonnage.workers.reception import Reception
+
+SLOW_NS = 30_000_000  # passing a connection costs about 50 us in each of two workers; far below what it would wait
+LOOK_S = 0.02  # while requests come
+IDLE_LOOK_S = 0.1
+PAUSE_S = 0.005
+
+
+class Relief:
+    def __init__(self, inline: Inline, clients: Clients, reception: Reception, poller: Poller, baton: Baton) -> None:
+        self._inline = inline
+        self._clients = clients
+        self._reception = reception
+        self._poller = poller
+        self._baton = baton
+        self._siblings = False
+        self._thread: threading.Thread | None = None
+
+    def attend(self, *, siblings: bool) -> None:
+        """Be there from the first time that there is somebody to pass anything on to."""
+        self._siblings = siblings
+        if siblings and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="relief", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        inline, served = self._inline, 0
+        while True:
+            time.sleep(LOOK_S if inline.served != served or inline.running[0] is not None else IDLE_LOOK_S)
+            served = inline.served
+            if self._is_slow() and inline.turn.acquire(blocking=False):
+                try:
+                    self._stand_in(served)
+                finally:
+                    inline.turn.release()
+
+    def _is_slow(self) -> bool:
+        exchange = self._inline.running[0]
+        return self._siblings and exchange is not None and time.monotonic_ns() - exchange.began_ns > SLOW_NS
+
+    def _stand_in(self, served: int) -> None:
+        self._reception.pause()
+        while self._inline.served == served and self._inline.running[0] is not None:
+            passed = [self._pass_on(client) for client in self._stirring()]
+            if not any(passed):
+                time.sleep(PAUSE_S)  # what else is ready is the loop's business, and stays ready
+
+    def _stirring(self) -> list[Client]:
+        found = (self._clients.open.get(fd) for fd, _ in self._poller.poll(PAUSE_S))
+        return [client for client in found if client is not None and client.phase in (Phase.KEPT, Phase.FRESH)]
+
+    def _pass_on(self, client: Client) -> bool:
+        if not self._baton.give(Passed(client.fd, client.door.url, client.peer)):
+            return False
+        self._clients.ignore(client)  # closing would not: the poller watches the connection, not our descriptor of it
+        self._clients.close(client)  # our copy: the connection lives on in who takes the other
+        return True
