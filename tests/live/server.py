@@ -126,6 +126,7 @@ def serve(
         assert running.urls, f"never became ready:\n{running.log.text}"
         yield running
         if process.poll() is None:
+            running.close()
             process.terminate()
         assert running.wait() == expected, running.log.text
         assert tracebacks or "Traceback" not in running.log.text, running.log.text
