@@ -105,7 +105,7 @@ class Connection(Reading):
         if not keep:
             lines.append(b"Connection: close\r\n\r\n")
         else:
-            lines.append(b"\r\n" if head.minor else b"Connection: keep-alive\r\n\r\n")
+            lines.append(self._policy.kept[head.minor])
         self._left = total or 0
         self._framing = framing
         self.keep_alive = keep

@@ -48,6 +48,19 @@ class Policy:
     permit_obsolete_folding: bool = False
     casefold_method: bool = False
     strip_field_spaces: bool = False
+    keep_alive_s: int = 0  # how long an idle connection is kept, told to clients; 0: not told
+    kept: tuple[bytes, bytes] = field(init=False, repr=False)  # the end of a kept response's head, by minor version
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "forwarder_fields", frozenset(name.upper() for name in self.forwarder_fields))
+        object.__setattr__(self, "kept", self._kept())
+
+    def _kept(self) -> tuple[bytes, bytes]:
+        """An idle connection can only be closed unannounced, so its end is told beforehand (RFC 2068 19.7.1.1).
+
+        Clients that look at it (undici, Apache HttpClient, hyper) send nothing into a connection that is about to close.
+        """
+        if not self.keep_alive_s:
+            return b"Connection: keep-alive\r\n\r\n", b"\r\n"
+        told = b"Connection: keep-alive\r\nKeep-Alive: timeout=%d\r\n\r\n" % self.keep_alive_s
+        return told, told

@@ -140,6 +140,7 @@ def _rules(config: Config, seat: Seat, witness: Witness | None, recycle: Callabl
             permit_obsolete_folding=config.permit_obsolete_folding,
             casefold_method=config.casefold_http_method,
             strip_field_spaces=config.strip_header_spaces,
+            keep_alive_s=int(config.keepalive),
         ),
         connections=config.worker_connections,
         siblings=Siblings(seat.scoreboard, seat.slot),

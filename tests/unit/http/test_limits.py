@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tonnage.http.connection import Connection
 from tonnage.http.limits import HEAD, UNLIMITED_FIELDS, UNLIMITED_LINE, Limits, Policy
 
 
@@ -42,3 +43,21 @@ def test_every_leniency_is_off() -> None:
         (policy.permit_unconventional_method, policy.permit_unconventional_version, policy.permit_obsolete_folding,
          policy.casefold_method, policy.strip_field_spaces)
     )  # fmt: skip
+
+
+def test_a_kept_connection_is_told_how_long() -> None:
+    connection = Connection(Limits(), Policy(keep_alive_s=75))
+    for minor in (0, 1):
+        connection.receive(b"GET / HTTP/1.%d\r\nHost: x\r\nConnection: keep-alive\r\n\r\n" % minor)
+        assert connection.next() is not None
+        answer = connection.respond_whole("200 OK", [], b"", close=False, date=b"")
+        assert b"\r\nConnection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n" in answer
+
+
+def test_a_connection_that_ends_is_told_nothing_of_a_timeout() -> None:
+    connection = Connection(Limits(), Policy(keep_alive_s=75))
+    connection.receive(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.next() is not None
+    answer = connection.respond_whole("200 OK", [], b"", close=True, date=b"")
+    assert b"Keep-Alive" not in answer
+    assert b"\r\nConnection: close\r\n" in answer
