@@ -58,7 +58,7 @@ class Policy:
     def _kept(self) -> tuple[bytes, bytes]:
         """An idle connection can only be closed unannounced, so its end is told beforehand (RFC 2068 19.7.1.1).
 
-        Clients that look at it (undici, Apache HttpClient, hyper) send nothing into a connection that is about to close.
+        Clients that look at it (undici, Apache HttpClient) send nothing into a connection that is about to close.
         """
         if not self.keep_alive_s:
             return b"Connection: keep-alive\r\n\r\n", b"\r\n"
