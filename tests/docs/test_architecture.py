@@ -1,6 +1,9 @@
 """The map shows the country: every module stands in the table of files, and every file it names exists."""
 
 import re
+import tomllib
+
+import pytest
 
 from tests.docs.pages import ROOT, SOURCE, page, rows
 
@@ -44,3 +47,12 @@ def test_every_directory_that_is_named_exists() -> None:
     assert {
         name for name in named if not any((base / name).is_dir() for base in (SOURCE, ROOT, ROOT / "docs"))
     } == set()
+
+
+@pytest.mark.parametrize("name", [str(MAP), "CONTRIBUTING.md"])
+def test_the_picture_of_the_layers_is_the_contract(name: str) -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    wanted = [layer for layer in contract if not layer.startswith("(")]  # in parentheses: they do not exist yet
+    pictured = re.findall(r"^ {4} *(\w+(?: \| \w+)*)(?: {2}.*)?$", page(name).text, re.MULTILINE)
+    start = pictured.index(wanted[0])
+    assert pictured[start : start + len(wanted)] == wanted
