@@ -172,7 +172,12 @@ def clean_environ() -> dict[str, str]:
 @dataclass(frozen=True, slots=True)
 class Ended:
     code: int
-    output: str
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
 
 
 def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:
@@ -182,9 +187,8 @@ def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> End
         cwd=cwd,
         env={**clean_environ(), **(env or {})},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         timeout=PATIENCE_S,
         check=False,
     )
-    return Ended(done.returncode, done.stdout.decode())
+    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
