@@ -15,8 +15,9 @@ from tonnage import __version__
 from tonnage.config.sources import Loaded, load
 from tonnage.errors import TonnageError
 
-Command = Callable[..., int]  # (loaded), and for `settings` as_json
+Command = Callable[..., int]  # (loaded), and for `settings` as_json; those on a running server take the words
 COMMANDS = ("serve", "check", "settings")
+OPERATIONS = ("status", "reload", "stop", "upgrade")  # on a running server
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +42,9 @@ def _run(words: list[str]) -> int:
     if {"-h", "--help"}.intersection(words):
         print(import_module("tonnage.cli.usage").usage(), end="")
         return 0
+    if words and words[0] in OPERATIONS:
+        operate: Command = import_module(f"tonnage.cli.{words[0]}").run
+        return operate(words[1:])
     name = words.pop(0) if words and words[0] in COMMANDS else None
     as_json = name == "settings" and "--json" in words
     if as_json:

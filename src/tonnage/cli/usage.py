@@ -18,6 +18,8 @@ HEAD = """\
 usage: tonnage APP [flags]             serve an application; the same as `tonnage serve APP`
        tonnage check APP [flags]       would it start? tries settings, application, TLS files and addresses
        tonnage settings [flags]        every setting, its value and where that comes from (--json)
+       tonnage status | reload | stop | upgrade [--control-socket PATH | --pid FILE | -c FILE]
+                                       ask a running server, or steer it; the only one needs no name
        tonnage --version | --help
 
 APP is module, module:name or module:factory(arguments); without a name, `application` or `app` is looked for.

@@ -30,16 +30,14 @@ class Client:
             self._sock.close()
             raise ControlError(f"no server answers at {path}: {exc.strerror or exc}") from exc
         self._sock.settimeout(None)
-
-    @property
-    def pid(self) -> int:
-        """Of the process that listens there; 0 when it is in a pid namespace that we do not see."""
         found = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-        pid: int = CREDENTIALS.unpack(found)[0]
-        return pid
+        self.pid: int = CREDENTIALS.unpack(found)[0]  # who listens there; 0: in a pid namespace that we do not see
 
     def ask(self, request: Request) -> Iterator[Answer]:
-        """Answers as they come; the last is Done. Raises ControlError when the connection ends before that."""
+        """Answers as they come, to be read to the last, which is Done.
+
+        Raises ControlError when the connection ends before that.
+        """
         lines = Lines(LONGEST_ANSWER)
         try:
             self._sock.sendall(encode_request(request))

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SUFFIX = ".ctl"
+HEIR = ".2"  # as Gunicorn calls the pid file of a new supervisor while the old one lives
 
 
 def for_server(pid: int, uid: int, environ: Mapping[str, str], root: Path = Path("/")) -> tuple[Path, ...]:

@@ -44,7 +44,6 @@ from tonnage.system.listeners import Listener, close_listeners, open_listeners
 MOST_PEERS = 32  # more operators at once than any server has; the oldest that waits for nothing makes room
 MOST_UNREAD = 1 << 20  # octets that a peer may leave unread: an overview of some hundred workers, and many notes
 BACKLOG = 16
-HEIR = ".2"  # as Gunicorn calls the pid file of a new supervisor while the old one lives
 CREDENTIALS = struct.Struct("3i")  # ucred of unix(7): pid, uid, gid
 
 
@@ -68,7 +67,7 @@ def heir(place: Where) -> Where:
     """For the supervisor that an upgrade has started: a socket that is named in the settings is still the old one's."""
     if place.is_default:  # has our pid in it
         return place
-    return replace(place, paths=tuple(path.with_name(path.name + HEIR) for path in place.paths))
+    return replace(place, paths=tuple(path.with_name(path.name + places.HEIR) for path in place.paths))
 
 
 @dataclass(slots=True, eq=False)
@@ -140,7 +139,7 @@ class Control:
     def promote(self) -> None:
         """Take the name that the old supervisor had, if we were opened as its heir."""
         listener, path = self._listener, self.path
-        if listener is None or path is None or path.suffix != HEIR:
+        if listener is None or path is None or path.suffix != places.HEIR:
             return
         with suppress(OSError):  # the old name then leads nowhere; ours still works
             path.rename(path.with_suffix(""))
