@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from tests.docs.pages import ROOT, Page, page, pages
+from tests.docs.pages import ROOT, SOURCE, Page, page, pages
 from tonnage.config.gunicorn import NotYet
 from tonnage.config.model import SPECS
 from tonnage.config.resolve import verdict
@@ -45,6 +45,18 @@ def identifiers() -> frozenset[str]:
 def test_every_name_with_an_underscore_is_a_setting_or_stands_in_the_code(each: Page) -> None:
     named = {span for span in each.spans if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", span)}
     assert named - SPECS.keys() - FOREIGN.keys() - identifiers() == set()
+
+
+@pytest.mark.parametrize(
+    "each", [each for each in pages() if each.path.parent.name in {"explanation", "decisions", ROOT.name}], ids=str
+)
+def test_every_source_file_exists(each: Page) -> None:
+    named = {span for span in each.spans if re.fullmatch(r"(?:\w+/)+\w+\.py|[a-z]+\.py", span)}
+    assert {
+        name
+        for name in named
+        if not any((base / name).exists() for base in (SOURCE, SOURCE / "supervisor", SOURCE / "http", ROOT))
+    } == set()
 
 
 @pytest.mark.parametrize(
