@@ -3,17 +3,16 @@
 import pytest
 
 from tests.docs.pages import Example, Page, pages
+from tonnage.cli.main import COMMANDS, OPERATIONS
 from tonnage.config import command_line
 from tonnage.errors import UsageError
-
-COMMANDS = ("serve", "check", "settings")
 
 
 def read(words: list[str]) -> None:
     """As the command does; raises UsageError."""
     assert words[0] == "tonnage"
     flags = [word for word in words[1:] if word not in {"--version", "--help", "--json"}]
-    command_line.given(flags[1:] if flags and flags[0] in COMMANDS else flags)
+    command_line.given(flags[1:] if flags and flags[0] in {*COMMANDS, *OPERATIONS} else flags)
 
 
 def shown(on: Page) -> list[Example]:

@@ -34,7 +34,9 @@ def test_every_signal_a_worker_hears_is_described() -> None:
 
 def test_every_exit_code_is_described() -> None:
     kinds = [each for each in vars(tonnage.errors).values() if isinstance(each, type)]
-    codes = {0, loop.EXIT_BUG} | {each.exit_code for each in kinds if issubclass(each, tonnage.errors.TonnageError)}
+    codes = {0, 130, loop.EXIT_BUG} | {
+        each.exit_code for each in kinds if issubclass(each, tonnage.errors.TonnageError)
+    }
     first = {row[0] for row in rows(page("docs/reference/exit-codes.md").text)}
     assert first == {str(code) for code in codes}
 
