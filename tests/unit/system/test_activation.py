@@ -1,6 +1,7 @@
 """A manager's part is played by a child that puts sockets at descriptor 3 and execs, as systemd does."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -61,6 +62,22 @@ def test_inherited_sockets_serve_under_their_names(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [f"web http://127.0.0.1:{port} False", f"admin unix:{path} False"]
     assert result.stderr == ""
     assert Path(path).exists()  # not ours to remove
+
+
+def test_systemds_own_tool_is_understood(tmp_path: Path) -> None:
+    tool = shutil.which("systemd-socket-activate")
+    if tool is None:
+        pytest.skip("there is no systemd-socket-activate on this machine")
+    path = str(tmp_path / "s")
+    environ = [f"--setenv={name}" for name in ("PYTHONPATH", "COVERAGE_PROCESS_START") if name in os.environ]
+    command = [tool, f"--listen={path}", "--fdname=web", *environ, sys.executable, "-c", SERVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "Listening on" in process.stderr.readline()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)  # for which it starts the server, by exec in its own place
+            out, _ = process.communicate(timeout=30)
+    assert out == f"web unix:{path} False\n"
 
 
 def tcp_port(text: str) -> str:
