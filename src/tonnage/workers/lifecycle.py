@@ -25,7 +25,7 @@ from tonnage.system.seat import Seat
 from tonnage.system.signals import WakeUp
 
 SIGNALS = (
-    signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGABRT,
+    signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1,  # SIGABRT is faulthandler's: supervisor/life.py
     signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH,  # not ours: `pkill -HUP` is no end
 )  # fmt: skip
 
@@ -46,9 +46,27 @@ class Service(Protocol):
 OpenService = Callable[[Seat, LoadedApp], Service]
 
 
+def load(config: Config) -> LoadedApp:
+    """Become nobody, then import the application. Raises TonnageError."""
+    privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
+    if config.wsgi_app is None:
+        raise AppLoadError("no application was named; give MODULE:NAME on the command line, or wsgi_app in the file")
+    app = load_app(config.wsgi_app, [config.chdir, *config.pythonpath])
+    settle()
+    return app
+
+
 class Lifecycle:
-    def __init__(self, seat: Seat, config: Config, log: logging.Logger, reopen_logs: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        seat: Seat,
+        config: Config,
+        log: logging.Logger,
+        reopen_logs: Callable[[], None],
+        loaded: LoadedApp | None = None,  # by the zygote that we were forked from
+    ) -> None:
         self.seat = seat
+        self.loaded = loaded
         self.config = config
         self.log = log
         self.reopen_logs = reopen_logs
@@ -75,18 +93,12 @@ class Lifecycle:
         return 0
 
     def _load(self) -> LoadedApp:
-        config = self.config
-        privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
-        if config.wsgi_app is None:
-            raise AppLoadError(
-                "no application was named; give MODULE:NAME on the command line, or wsgi_app in the file"
-            )
-        app = load_app(config.wsgi_app, [config.chdir, *config.pythonpath])
-        settle()
-        if config.post_worker_init is not None:
-            config.post_worker_init(self.facade)
-        gc.collect()
-        gc.freeze()  # what the application imported stays: the collector need not look at it again
+        app = self.loaded or load(self.config)
+        if self.config.post_worker_init is not None:
+            self.config.post_worker_init(self.facade)
+        if self.loaded is None:
+            gc.collect()
+            gc.freeze()  # what the application imported stays: the collector need not look at it again
         return app
 
     def _boot_failed(self, exc: TonnageError) -> int:
@@ -101,8 +113,8 @@ class Lifecycle:
         for number in numbers:
             if number == signal.SIGTERM:
                 self._drain(Drain(self.config.graceful_timeout, serve_queue=True))
-            elif number in (signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
-                self._quit(number)
+            elif number in (signal.SIGINT, signal.SIGQUIT):
+                self._quit()
             elif number == signal.SIGUSR1:
                 self.reopen_logs()
 
@@ -113,14 +125,14 @@ class Lifecycle:
                     case Drain():
                         self._drain(message)
                     case Quit():
-                        self._quit(signal.SIGQUIT)
+                        self._quit()
                     case ReopenLogs():
                         self.reopen_logs()
         except EOFError:
             self.log.error(
                 "worker pid=%d lost its supervisor and ends; nobody would replace it or stop it.", os.getpid()
             )
-            self._quit(signal.SIGQUIT)
+            self._quit()
 
     def _drain(self, order: Drain) -> None:
         assert self.service is not None
@@ -128,10 +140,9 @@ class Lifecycle:
         self.seat.scoreboard.slot(self.seat.slot).cells[Cell.STATE] = WorkerState.DRAINING
         self.service.drain(order.grace_s, order.delay_s, serve_queue=order.serve_queue)
 
-    def _quit(self, number: int) -> None:
+    def _quit(self) -> None:
         assert self.service is not None
         self.facade.alive = False
-        hook = self.config.worker_abort if number == signal.SIGABRT else self.config.worker_int
-        if hook is not None:
-            hook(self.facade)
+        if self.config.worker_int is not None:
+            self.config.worker_int(self.facade)
         self.service.quit()

@@ -17,6 +17,7 @@ from tonnage.workers.clients import Clients
 from tonnage.workers.poller import Poller
 from tonnage.workers.pool import Inline
 from tonnage.workers.reception import Reception
+from tonnage.workers.siblings import Siblings
 
 SLOW_NS = 30_000_000  # passing a connection costs about 50 us in each of two workers; far below what it would wait
 LOOK_S = 0.02  # while requests come
@@ -25,21 +26,18 @@ PAUSE_S = 0.005
 
 
 class Relief:
-    def __init__(self, inline: Inline, clients: Clients, reception: Reception, poller: Poller, baton: Baton) -> None:
+    def __init__(
+        self, inline: Inline, clients: Clients, reception: Reception, poller: Poller, baton: Baton, siblings: Siblings
+    ) -> None:
         self._inline = inline
         self._clients = clients
         self._reception = reception
         self._poller = poller
         self._baton = baton
-        self._siblings = False
-        self._thread: threading.Thread | None = None
-
-    def attend(self, *, siblings: bool) -> None:
-        """Be there from the first time that there is somebody to pass anything on to."""
         self._siblings = siblings
-        if siblings and self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="relief", daemon=True)
-            self._thread.start()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="relief", daemon=True).start()
 
     def _run(self) -> None:
         inline, served = self._inline, 0
@@ -54,7 +52,9 @@ class Relief:
 
     def _is_slow(self) -> bool:
         exchange = self._inline.running[0]
-        return self._siblings and exchange is not None and time.monotonic_ns() - exchange.began_ns > SLOW_NS
+        if exchange is None or time.monotonic_ns() - exchange.began_ns < SLOW_NS:
+            return False
+        return self._siblings.exist()
 
     def _stand_in(self, served: int) -> None:
         self._reception.pause()

@@ -52,6 +52,7 @@ class Loop:
         self._others: dict[int, Callable[[], None]] = {}
         self._turn_ends: list[Callable[[], None]] = []
         self._rules = rules
+        self._baton = baton
         self._timeouts = rules.timeouts
         self._queue_timeout = rules.queue_timeout
         self._slot = slot
@@ -65,7 +66,6 @@ class Loop:
         dispatch = self._pool or self._inline
         assert dispatch is not None
         self.dispatch: Dispatch = dispatch
-        self._relief = Relief(self._inline, self._clients, self._reception, poller, baton) if self._inline else None
         self._leaving: Leaving | None = None
         self._recycle_at = rules.max_requests
         self._next_tick = 0.0
@@ -86,6 +86,7 @@ class Loop:
         clients = self._clients.open
         if self._inline is not None:
             self._inline.turn.acquire()
+            self._relief(self._inline).start()
         self._review()  # or the first sleep would not hear who comes
         while not self.finished:
             for fd, _ in self._wait():
@@ -98,6 +99,9 @@ class Loop:
                     self._others[fd]()
             self._end_turn()
         self.dispatch.close()
+
+    def _relief(self, inline: Inline) -> Relief:
+        return Relief(inline, self._clients, self._reception, self.poller, self._baton, self._rules.siblings)
 
     def drain(self, grace_s: float, delay_s: float = 0.0, *, serve_queue: bool = False) -> None:
         """Leave, as leaving.py says; then `run` returns."""
@@ -174,8 +178,6 @@ class Loop:
     def _look_around(self) -> None:
         siblings = self._rules.siblings.exist()
         self._keepalive.siblings = self._reception.siblings = siblings
-        if self._relief is not None:
-            self._relief.attend(siblings=siblings)
 
     def _overdue(self, client: Client) -> None:
         if client.phase in (Phase.HEAD, Phase.CONTENT):
