@@ -95,7 +95,7 @@ def fill(environ: Environ, head: RequestHead, content: BinaryIO, peer: tuple[str
             environ[key] = item.text
 
 
-def trust(environ: Environ, gateway: Gateway) -> None:
+def trust(environ: Environ, gateway: Gateway, head: RequestHead) -> None:
     """Apply what a trusted proxy says of the client: the scheme, and where the application is mounted.
 
     Raises RemoteProtocolError when its fields contradict each other.
@@ -106,8 +106,9 @@ def trust(environ: Environ, gateway: Gateway) -> None:
     if True in schemes:
         environ["wsgi.url_scheme"] = "https"
     if gateway.script_name_field and "HTTP_SCRIPT_NAME" in environ:
-        environ["SCRIPT_NAME"] = environ["HTTP_SCRIPT_NAME"]
-        environ["PATH_INFO"] = environ.get("HTTP_PATH_INFO", environ["PATH_INFO"])
+        for item in head.fields:  # by the name that proxies send: a client's Script-Name has the same key
+            if item.name in {b"script_name", b"path_info"}:
+                environ[item.cgi.removeprefix("HTTP_")] = item.text
 
 
 def mount(environ: Environ) -> bool:

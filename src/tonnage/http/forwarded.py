@@ -1,16 +1,14 @@
-"""Who is believed about the client: peers that are ours, and the scheme that they say the client used.
+"""Who is believed about the client: peers that are ours.
 
-Only the scheme is taken from a field. X-Forwarded-For is not: which of its entries is true depends on how many proxies
+What they say is applied in app/environ.py; only the scheme and the mount point are taken from fields. X-Forwarded-For is not: which of its entries is true depends on how many proxies
 there are, which nobody has told us.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
-from tonnage.errors import RemoteProtocolError
-from tonnage.http.fields import Field
 
 REMEMBERED = 1024  # peers; proxies are few, and strangers must not fill the memory
 
@@ -46,15 +44,3 @@ def _is_in(peer: str, networks: list[Network]) -> bool:
         return True
     mapped = address.ipv4_mapped if address.version == 6 else None  # an IPv4 client of a dual-stack listener
     return mapped is not None and any(mapped in network for network in networks)
-
-
-def scheme(fields: Iterable[Field], markers: Mapping[str, str]) -> str:
-    """What a believed peer says; `markers`: upper-case field name -> the value that means https."""
-    verdicts = {
-        field.text == https
-        for field in fields
-        if (https := markers.get(field.name.decode("ascii").upper())) is not None
-    }
-    if len(verdicts) > 1:
-        raise RemoteProtocolError("the proxy's scheme fields contradict each other")
-    return "https" if True in verdicts else "http"

@@ -132,7 +132,7 @@ class Exchange:
         if client.content is not None:
             self._describe_content(client.content.length)
         if client.trusted:
-            trust(environ, door.gateway)
+            trust(environ, door.gateway, self.head)
         if door.is_unix:
             name_server(environ)
         if self.tools.before is not None:

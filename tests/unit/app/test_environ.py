@@ -28,9 +28,12 @@ def head(text: str, *, trusted: bool = False) -> RequestHead:
     return event
 
 
-def environ(text: str, *, gateway: Gateway = GATEWAY, trusted: bool = False) -> Environ:
-    made = gateway.template()
-    fill(made, head(text, trusted=trusted), io.BytesIO(), ("192.0.2.7", 4711))
+def environ(text: str, *, trusted: bool = False) -> Environ:
+    made = GATEWAY.template()
+    request = head(text, trusted=trusted)
+    fill(made, request, io.BytesIO(), ("192.0.2.7", 4711))
+    if trusted:
+        trust(made, GATEWAY, request)
     return made
 
 
@@ -71,22 +74,28 @@ def test_one_request_leaves_nothing_for_the_next() -> None:
      ("\nX-Forwarded-Proto: https\nX-Forwarded-Ssl: on", "https")],
 )  # fmt: skip
 def test_a_trusted_proxy_says_the_scheme(fields: str, scheme: str) -> None:
-    made = environ(f"GET / HTTP/1.1\nHost: x{fields}")
-    trust(made, GATEWAY)
+    made = environ(f"GET / HTTP/1.1\nHost: x{fields}", trusted=True)
     assert made["wsgi.url_scheme"] == scheme
 
 
 def test_contradicting_schemes_are_refused() -> None:
-    made = environ("GET / HTTP/1.1\nHost: x\nX-Forwarded-Proto: https\nX-Forwarded-Ssl: off")
     with pytest.raises(RemoteProtocolError):
-        trust(made, GATEWAY)
+        environ("GET / HTTP/1.1\nHost: x\nX-Forwarded-Proto: https\nX-Forwarded-Ssl: off", trusted=True)
+
+
+def test_a_stranger_says_nothing_of_the_scheme() -> None:
+    assert environ("GET / HTTP/1.1\nHost: x\nX-Forwarded-Proto: https")["wsgi.url_scheme"] == "http"
 
 
 def test_a_trusted_proxy_says_where_the_application_is_mounted() -> None:
     made = environ("GET /shop/cart HTTP/1.1\nHost: x\nSCRIPT_NAME: /shop", trusted=True)
-    trust(made, GATEWAY)
     assert mount(made)
     assert (made["SCRIPT_NAME"], made["PATH_INFO"]) == ("/shop", "/cart")
+
+
+def test_a_field_that_only_shares_the_key_does_not_mount_the_application() -> None:
+    made = environ("GET /shop/cart HTTP/1.1\nHost: x\nScript-Name: /shop", trusted=True)
+    assert (made["SCRIPT_NAME"], made["PATH_INFO"]) == ("", "/shop/cart")
 
 
 @pytest.mark.parametrize(("path", "below"), [("/shop", ""), ("/shop/", "/"), ("/shop/a", "/a")])

@@ -1,13 +1,8 @@
-"""Who is believed, and what they are believed about."""
+"""Who is believed."""
 
 import pytest
 
-from tonnage.errors import RemoteProtocolError
 from tonnage.http import forwarded
-from tonnage.http.fields import learn_line
-from tonnage.http.limits import Policy
-
-MARKERS = {"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"}
 
 
 @pytest.mark.parametrize(
@@ -44,32 +39,3 @@ def test_strangers_do_not_fill_the_memory() -> None:
         assert not is_trusted(f"11.0.{number // 256}.{number % 256}")
     assert is_trusted("")
     assert is_trusted("10.0.0.1")
-
-
-def scheme(*lines: str) -> str:
-    return forwarded.scheme([learn_line(line.encode(), Policy()) for line in lines], MARKERS)
-
-
-@pytest.mark.parametrize(
-    ("lines", "wanted"),
-    [
-        ([], "http"),
-        (["Host: a"], "http"),
-        (["X-Forwarded-Proto: https"], "https"),
-        (["X-Forwarded-Proto: http"], "http"),
-        (["x-forwarded-ssl: on", "X-Forwarded-Proto: https"], "https"),
-        (["X-Forwarded-Proto: https, http"], "http"),
-    ],
-)
-def test_scheme(lines: list[str], wanted: str) -> None:
-    assert scheme(*lines) == wanted
-
-
-def test_contradictions_are_refused() -> None:
-    for lines in (
-        ["X-Forwarded-Proto: https", "X-Forwarded-Ssl: off"],
-        ["X-Forwarded-Proto: https", "X-Forwarded-Proto: http"],
-    ):
-        with pytest.raises(RemoteProtocolError) as caught:
-            scheme(*lines)
-        assert caught.value.status == 400
