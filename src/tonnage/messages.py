@@ -61,7 +61,7 @@ class ReopenLogs:
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """supervisor -> zygote: fork a worker. With it come two descriptors: the worker's channel, and where its stacks go."""
+    """supervisor -> zygote: fork a worker. Two descriptors come along: its channel, and where its stacks go."""
 
     age: int
     slot: int

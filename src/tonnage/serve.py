@@ -3,69 +3,135 @@
     cli ── Loaded ──> serve() ──> supervisor.loop.run ── fork ──> work(seat) ──> workers.lifecycle ──> workers.service
                                   one process, no app             one per worker, imports the app
 
-`supervisor` and `workers` know nothing of each other; what a worker does reaches the supervisor as the callable `work`.
+`supervisor` and `workers` know nothing of each other; what a worker does reaches the supervisor as the callable `work`,
+and with preload_app what a zygote does as the callable `load`. A reload makes another Program, beside the old one.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tonnage.app.load import LoadedApp
+from tonnage.config.again import changes, load_again
 from tonnage.config.model import Config
 from tonnage.config.sources import Loaded
+from tonnage.config.values import Address
+from tonnage.errors import ConfigError
 from tonnage.observe import access, log
 from tonnage.supervisor import loop
-from tonnage.supervisor.settings import Hooks, Settings
+from tonnage.supervisor.settings import Hooks, Release, Settings
 from tonnage.system.baton import Baton
 from tonnage.system.listeners import Listener, open_listeners
 from tonnage.system.scoreboard import Scoreboard
 from tonnage.system.seat import Seat
 from tonnage.workers import service
-from tonnage.workers.lifecycle import Lifecycle
+from tonnage.workers.lifecycle import Lifecycle, load
 
 SPARE_SLOTS = 64  # of the scoreboard: for workers added by SIGTTIN, and old ones that still drain beside new ones
 
 
 def serve(loaded: Loaded) -> int:
     """Serve until told to stop; the exit code. Raises TonnageError when it cannot start."""
-    config = loaded.config
-    os.environ.update(config.env)
-    os.chdir(config.chdir)
-    log.setup(config)
-    access_log = access.open_access_log(config)
+    program = Program(loaded, Server(Baton()))
+    program.apply()
     for line in loaded.notes:
         log.error_log.info("%s", line)
     for line in loaded.warnings:
         log.error_log.warning("%s", line)
+    return loop.run(program.release(), program.server.reload, log=log.error_log)
 
-    def reopen_logs() -> None:
-        if access_log is not None:
-            access_log.flush()
-        log.reopen()
 
-    baton = Baton()
+@dataclass(slots=True)
+class Server:
+    """What all generations have in common."""
 
-    def work(seat: Seat) -> int:
-        life = Lifecycle(seat, config, log.error_log, reopen_logs)
-        open_service = partial(service.open_service, config=config, access=access_log, log=log.error_log, baton=baton)
+    baton: Baton
+    program: Program | None = None  # whose settings are the process's own
+
+    def reload(self) -> Release:
+        """Raises TonnageError."""
+        assert self.program is not None
+        return Program(load_again(self.program.loaded), self).release()
+
+
+class Program:
+    """One generation: what its settings mean to the supervisor, and what its workers do."""
+
+    def __init__(self, loaded: Loaded, server: Server) -> None:
+        self.loaded = loaded
+        self.server = server
+        self.config = config = loaded.config
+        self._access: access.AccessLog | None = None
+        self._app: LoadedApp | None = None  # in a zygote, and in the workers that are forked from it
+        self.scoreboard = _scoreboard(config, server.program)
+
+    def release(self) -> Release:
+        config, before = self.config, self.server.program
+        return Release(
+            _settings(config),
+            self.work,
+            config.bind,
+            partial(_listen, config),
+            self.scoreboard,
+            _hooks(config),
+            self.load if config.preload_app else None,
+            self.apply,
+            self.reopen_logs,
+            tuple(changes(before.loaded, self.loaded)) if before is not None else (),
+        )
+
+    def apply(self) -> None:
+        """Make these settings the process's own. Raises ConfigError: then the former ones are."""
+        before = self.server.program
+        try:
+            self._access = _open_logs(self.config)
+        except ConfigError:
+            if before is not None:
+                _open_logs(before.config)
+            raise
+        os.environ.clear()
+        os.environ.update({**self.loaded.environ, **self.config.env})
+        os.chdir(self.config.chdir)
+        self.server.program = self
+
+    def load(self) -> None:
+        """In a zygote."""
+        self._app = load(self.config)
+
+    def work(self, seat: Seat) -> int:
+        life = Lifecycle(seat, self.config, log.error_log, self.reopen_logs, self._app)
+        open_service = partial(
+            service.open_service, config=self.config, access=self._access, log=log.error_log, baton=self.server.baton
+        )
         return life.run(open_service)
 
-    return loop.run(
-        _settings(config),
-        work,
-        partial(_listen, config),
-        Scoreboard(config.workers * 2 + SPARE_SLOTS, config.threads),
-        log=log.error_log,
-        hooks=_hooks(config),
-        reopen_logs=reopen_logs,
-    )
+    def reopen_logs(self) -> None:
+        if self._access is not None:
+            self._access.flush()
+        log.reopen()
 
 
-def _listen(config: Config) -> list[Listener]:
+def _scoreboard(config: Config, before: Program | None) -> Scoreboard:
+    """The one that there is, if it is big enough."""
+    slots = config.workers * 2 + SPARE_SLOTS
+    if before is not None and before.scoreboard.threads == config.threads and before.scoreboard.slots >= slots:
+        return before.scoreboard
+    return Scoreboard(slots, config.threads)
+
+
+def _open_logs(config: Config) -> access.AccessLog | None:
+    log.setup(config)
+    return access.open_access_log(config)
+
+
+def _listen(config: Config, addresses: Sequence[Address]) -> list[Listener]:
     owner = (config.user if config.user is not None else -1, config.group if config.group is not None else -1)
     return open_listeners(
-        config.bind,
+        addresses,
         backlog=config.backlog,
         umask=config.umask,
         reuse_port=config.reuse_port,
@@ -80,6 +146,12 @@ def _settings(config: Config) -> Settings:
         graceful_timeout_s=config.graceful_timeout,
         boot_timeout_s=config.boot_timeout,
         timeout_s=config.timeout,
+        surge=config.reload_surge,
+        bake_s=config.reload_bake,
+        drain_delay_s=config.drain_delay,
+        lifetime_s=config.max_worker_lifetime,
+        worker_memory=config.max_worker_memory,
+        total_memory=config.max_total_memory,
         pidfile=Path(config.pidfile) if config.pidfile else None,
         ready_fd=config.ready_fd,
         proc_name=config.proc_name or config.default_proc_name,
@@ -90,11 +162,13 @@ def _hooks(config: Config) -> Hooks:
     return Hooks(
         cfg=config,
         on_starting=config.on_starting,
+        on_reload=config.on_reload,
         when_ready=config.when_ready,
         nworkers_changed=config.nworkers_changed,
         pre_fork=config.pre_fork,
         post_fork=config.post_fork,
         worker_exit=config.worker_exit,
         child_exit=config.child_exit,
+        pre_exec=config.pre_exec,
         on_exit=config.on_exit,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tonnage.config import command_line, files
@@ -28,6 +28,9 @@ class Loaded:
     notes: tuple[str, ...] = ()  # the same, at info
     obstacles: tuple[str, ...] = ()  # why it must not start
     file: Path | None = None
+    argv: tuple[str, ...] = ()  # where they came from, to be read again
+    environ: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path = Path()
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], cwd: Path) -> Loaded:
@@ -49,6 +52,9 @@ def load(argv: Sequence[str], environ: Mapping[str, str], cwd: Path) -> Loaded:
         resolved.notes,
         tuple(obstacles(resolved)),
         file.path,
+        tuple(argv),
+        dict(environ),
+        cwd,
     )
 
 

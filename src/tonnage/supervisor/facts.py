@@ -1,11 +1,14 @@
 """What the supervisor can learn. The loop reads them off signals, channels and waitpid; the policy takes them in.
 
-Workers are called by their `age`, a number that is never used twice; pids are the loop's business.
+Workers and zygotes are called by their `age`, a number that is never used twice; pids are the loop's business. Where a
+fact says Worker, a zygote may be meant as well: it is started, gets ready and ends in the same way.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from tonnage.supervisor.state import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class ScaleAsked:
 @dataclass(frozen=True, slots=True)
 class ReloadAsked:
     """The code or the settings have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The settings were read again, and nothing is wrong with them."""
+
+    rules: Rules
+    want: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +81,46 @@ class WorkerExited:
     code: int  # negative: the signal that killed it
 
 
-Fact = (
-    Tick
-    | StopAsked
-    | ScaleAsked
-    | ReloadAsked
-    | ReopenAsked
-    | WorkerForked
-    | ForkFailed
-    | WorkerReady
-    | WorkerBootFailed
-    | WorkerExited
-)
+@dataclass(frozen=True, slots=True)
+class WorkerTired:
+    """It wants to be replaced."""
+
+    age: int
+    reason: str
+    urgent: bool = False  # it takes no more work already
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLeaving:
+    """By itself, with exit code 0, when its atexit functions are done."""
+
+    age: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHung:
+    """It has one request for longer than it may, or has not turned its loop, and does not say anything itself."""
+
+    age: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    age: int
+    octets: int
+    idle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What the workers take of the machine's memory, and what supervisor and zygotes do."""
+
+    workers: tuple[Weight, ...]
+    others: int
+
+
+Asked = StopAsked | ScaleAsked | ReloadAsked | Released | ReopenAsked
+Failed = WorkerBootFailed | WorkerExited | ForkFailed
+Heard = Failed | WorkerForked | WorkerReady | WorkerTired | WorkerLeaving | WorkerHung  # of one process
+Fact = Tick | Asked | Heard | Weighed

@@ -14,9 +14,19 @@ class Spawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Hatch:
+    """Start the zygote of a generation."""
+
+    age: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     age: int
     grace_s: float
+    delay_s: float = 0.0
+    serve_queue: bool = False  # nobody else will take what waits in the accept queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,18 @@ class Overdue(Enum):
     BOOT = auto()
     GRACE = auto()
     QUIT = auto()
+    REQUEST = auto()
+    STACKS = auto()  # what comes after Abort; the reason was told with that
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Have it write its stacks; it is killed next."""
+
+    age: int
+    overdue: Overdue
+    after_s: float
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +59,25 @@ class Kill:
     age: int
     overdue: Overdue
     after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRelease:
+    """Read the settings again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """From now on workers are started from this generation: its settings are the server's."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Nothing of this generation is left or will be needed."""
+
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +92,7 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class CloseListeners:
-    """Workers have their own copies, and close them when they have drained."""
+    """Ours. The workers have their own copies, serve who waits, and close them then: nobody is reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +108,8 @@ class Finish:
     exit_code: int
 
 
-Deed = Spawn | Drain | Quit | Kill | ReopenLogs | Announce | CloseListeners | WantChanged | Finish
+Steering = Spawn | Hatch | Drain | Quit | Abort | Kill  # of one process
+Deed = Steering | ReadRelease | Adopt | Forget | ReopenLogs | Announce | CloseListeners | WantChanged | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +128,7 @@ class Crashed:
     age: int
     code: int
     lived_s: float  # from ready to death
-    retry_s: float
+    retry_s: float  # NEVER: its generation is given up
     failures: int  # in a row; 0: it had served long enough not to count as one
 
 
@@ -98,7 +140,7 @@ class BootFailure:
     code: int
     reason: str  # "" when it did not say
     detail: str
-    retry_s: float | None = None  # None: the server has never been ready, and stops
+    retry_s: float | None = None  # None: the server has never been ready, and stops; NEVER: its generation is given up
     failures: int = 1
 
 
@@ -114,6 +156,55 @@ class NotForked:
 class ReloadAbandoned:
     generation: int
     back_to: int
+    was_serving: bool = False  # it had taken over already
+    from_disk: bool = False  # no image of the old one was kept: its new workers load what is there now
+
+
+@dataclass(frozen=True, slots=True)
+class CrashLoop:
+    """One worker after the other dies, and there is no other generation to go back to."""
+
+    generation: int
+    failures: int
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ZygoteLost:
+    """Its workers serve on."""
+
+    age: int
+    generation: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class TookOver:
+    """Every worker that is wanted is of this generation."""
+
+    generation: int
+    bake_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """It has served long enough: the one before it is forgotten."""
+
+    generation: int
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotReloaded:
+    """The server stops: there is nothing left to reload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recycled:
+    """It is being replaced."""
+
+    age: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,5 +213,8 @@ class NotScaled:
     most: int
 
 
-Report = Left | Crashed | BootFailure | NotForked | ReloadAbandoned | NotScaled
+Report = (
+    Left | Crashed | BootFailure | NotForked | ReloadAbandoned | CrashLoop | ZygoteLost | TookOver | Proven
+    | NotReloaded | Recycled | NotScaled
+)  # fmt: skip
 Order = Deed | Report

@@ -1,277 +1,169 @@
 """Decide what the supervisor does next, without doing it.
 
-`step` takes in one fact and answers with orders. Start, crash, scale and reload are one rule, `_converge`: of what is
-wanted and what there is, make the smallest move that brings them closer. Only a stop is different: it only takes away.
+`step` takes in one fact and answers with orders. What a fact means by itself is said here; then `converge` makes the
+smallest move towards what is wanted. Only a stop is different: it only takes away.
 
-No fork, no clock, no signal here, so that every race is a test that takes microseconds.
+No fork, no clock, no signal here nor in what this imports, so that every race is a test that takes microseconds.
 
 Invariants:
 1. Never fewer ready workers than wanted because of us: a ready worker leaves only while more than `want` are ready.
-2. After StopAsked nothing is started, and every worker has a deadline, so the server always ends.
+2. After StopAsked nothing is started, and every process has a deadline, so the server always ends.
 3. A worker that cannot boot ends the server only while no worker has ever been ready.
+4. No worker is started from a generation that was given up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
-from tonnage.supervisor import pacing
+from tonnage.supervisor import ends, generations, pacing, recycling
+from tonnage.supervisor.converge import converge, start_due
 from tonnage.supervisor.facts import (
+    Asked,
     Fact,
+    Failed,
     ForkFailed,
+    Heard,
+    Released,
     ReloadAsked,
     ReopenAsked,
     ScaleAsked,
     StopAsked,
     Tick,
+    Weighed,
     WorkerBootFailed,
     WorkerExited,
+    WorkerHung,
+    WorkerLeaving,
     WorkerReady,
+    WorkerTired,
 )
+from tonnage.supervisor.leaving import QUIT_GRACE_S, UP, abort, close_when_due, stop
 from tonnage.supervisor.orders import (
     Announce,
     BootFailure,
-    CloseListeners,
-    Crashed,
-    Drain,
     Finish,
-    Kill,
-    Left,
-    NotForked,
+    NotReloaded,
     NotScaled,
     Order,
     Overdue,
-    Quit,
-    ReloadAbandoned,
+    ReadRelease,
     ReopenLogs,
-    Spawn,
     WantChanged,
 )
-from tonnage.supervisor.state import NEVER, Mode, Phase, Record, State
-
-QUIT_GRACE_S = 2.0  # Gunicorn's; time for the hooks of a worker that has nothing left to finish
-UP = (Mode.STARTING, Mode.SERVING)
-EXIT_BOOT = 3
-EXIT_LOAD = 4
+from tonnage.supervisor.state import NEVER, NO_SLOT, Mode, Phase, Record, State, most
 
 
 def step(state: State, fact: Fact, now: float) -> list[Order]:
     _settle(state, now)
-    orders = _take_in(state, fact, now)
-    orders += _kill_overdue(state, now)
-    return orders + _converge(state, now)
+    orders = [*_take_in(state, fact, now), *ends.overdue(state, now), *close_when_due(state, now)]
+    if state.mode in UP:
+        return orders + converge(state, now)
+    return orders + _finish(state)
 
 
 def wake_at(state: State, now: float) -> float:
     """When a Tick is due, if nothing else happens before."""
-    due = [worker.deadline for worker in state.workers.values()]
-    if state.mode in UP and len(state.live) < state.want and state.pace.not_before > now:
-        due.append(state.pace.not_before)
-    return min(due, default=NEVER)
+    due = [process.deadline for process in (*state.workers.values(), *state.zygotes.values())]
+    due.append(state.close_at)
+    if state.mode in UP:
+        due += [start_due(state, now), recycling.retirement_due(state)]
+        if (proof := generations.proof_due(state)) > now:
+            due.append(proof)
+    return min(due)
 
 
 def _take_in(state: State, fact: Fact, now: float) -> list[Order]:
     match fact:
-        case StopAsked(quick):
-            return _stop(state, now, quick=quick)
-        case ScaleAsked(by):
-            return _scale(state, by)
-        case ReopenAsked():
-            return [ReopenLogs()]
-        case ReloadAsked():
-            state.newest += 1
-            state.generation = state.newest
-            pacing.forgive(state.pace)
-            return []
+        case StopAsked() | ScaleAsked() | ReopenAsked() | ReloadAsked() | Released():
+            return _asked(state, fact, now)
+        case Weighed():
+            recycling.weigh(state, fact, now)
         case Tick():
-            return []
+            pass
         case _:
-            worker = state.workers.get(fact.age)
-            return _hear_of(state, worker, fact, now) if worker is not None else []
-
-
-def _hear_of(state: State, worker: Record, fact: Fact, now: float) -> list[Order]:
-    match fact:
-        case WorkerReady():
-            return _ready(state, worker, now)
-        case WorkerBootFailed(age, exit_code, reason, detail) if worker.phase is Phase.BOOTING:
-            worker.phase, worker.deadline = Phase.QUITTING, now + QUIT_GRACE_S
-            return _never_ready(state, worker, BootFailure(age, exit_code, reason, detail), now)
-        case WorkerExited(age, code):
-            del state.workers[age]
-            return _exited(state, worker, code, now)
-        case ForkFailed(age, reason):
-            del state.workers[age]
-            retry_s = pacing.fail(state.pace, worker.born_at, now)
-            return [NotForked(age, reason, retry_s, state.pace.failures)]
+            process = state.workers.get(fact.age) or state.zygotes.get(fact.age)
+            return _hear_of(state, process, fact, now) if process is not None else []
     return []
 
 
+def _asked(state: State, fact: Asked, now: float) -> list[Order]:
+    match fact:
+        case StopAsked(quick):
+            return stop(state, now, quick=quick)
+        case ReopenAsked():
+            return [ReopenLogs()]
+        case ScaleAsked(by) if state.mode in UP:
+            return _scale(state, by)
+        case Released() if state.mode in UP:
+            return generations.begin(state, fact)
+        case ReloadAsked():
+            return [ReadRelease()] if state.mode in UP else [NotReloaded()]
+    return []
+
+
+def _hear_of(state: State, process: Record, fact: Heard, now: float) -> list[Order]:
+    match fact:
+        case WorkerBootFailed() | WorkerExited() | ForkFailed():
+            return _failed(state, process, fact, now)
+        case WorkerReady() if process.phase is Phase.BOOTING:  # or else it was told to quit meanwhile
+            return _ready(state, process, now)
+        case WorkerTired():
+            return recycling.asked(state, process, fact, now)
+        case WorkerHung(_, what) if process.phase is Phase.READY:
+            return [abort(process, now, Overdue.REQUEST, 0.0, what)]
+        case WorkerLeaving() if process.phase is Phase.READY:
+            process.phase = Phase.DRAINING
+            process.deadline = now + state.generations[process.generation].rules.graceful_timeout_s
+    return []
+
+
+def _failed(state: State, process: Record, fact: Failed, now: float) -> list[Order]:
+    match fact:
+        case WorkerExited(_, code):
+            _remove(state, process)
+            return ends.exited(state, process, code, now)
+        case ForkFailed(_, reason):
+            _remove(state, process)
+            return ends.not_forked(state, process, reason, now)
+        case WorkerBootFailed(age, exit_code, reason, detail) if process.phase is Phase.BOOTING:
+            process.phase, process.deadline = Phase.QUITTING, now + QUIT_GRACE_S
+            return ends.never_ready(state, process, BootFailure(age, exit_code, reason, detail), now)
+    return []
+
+
+def _remove(state: State, process: Record) -> None:
+    del (state.zygotes if process.slot == NO_SLOT else state.workers)[process.age]
+
+
 def _scale(state: State, by: int) -> list[Order]:
-    if state.mode not in UP:
-        return []
-    old, wish = state.want, state.want + by
-    state.want = min(max(1, wish), state.most)
-    orders: list[Order] = [NotScaled(wish, state.most)] if wish > state.most else []
+    old, wish, limit = state.want, state.want + by, most(state.rules)
+    state.current.want = min(max(1, wish), limit)
+    orders: list[Order] = [NotScaled(wish, limit)] if wish > limit else []
     return [*orders, WantChanged(state.want, old)] if state.want != old else orders
 
 
-def _ready(state: State, worker: Record, now: float) -> list[Order]:
-    if worker.phase is not Phase.BOOTING:  # told to quit while its message was on the way
-        return []
-    worker.phase, worker.ready_at, worker.deadline = Phase.READY, now, NEVER
-    if state.mode is not Mode.STARTING:
+def _ready(state: State, process: Record, now: float) -> list[Order]:
+    process.phase, process.ready_at, process.deadline = Phase.READY, now, NEVER
+    if state.mode is not Mode.STARTING or process.slot == NO_SLOT:
         return []
     state.mode = Mode.SERVING
     return [Announce()]
 
 
-# -- ends --------------------------------------------------------------------------------------------------------------
-
-
-def _exited(state: State, worker: Record, code: int, now: float) -> list[Order]:
-    if worker.phase in (Phase.DRAINING, Phase.QUITTING):
-        return [Left(worker.age, code, asked=True)]
-    if worker.phase is Phase.BOOTING:
-        return _never_ready(state, worker, BootFailure(worker.age, code, "", ""), now)
-    if code == 0:  # its own decision, as with --max-requests
-        return [Left(worker.age, code, asked=False)]
-    lived_s = now - worker.ready_at
-    if lived_s >= pacing.STEADY_S:
-        return [Crashed(worker.age, code, lived_s, 0.0, 0)]
-    retry_s = pacing.fail(state.pace, worker.born_at, now)
-    return [Crashed(worker.age, code, lived_s, retry_s, state.pace.failures), *_fall_back(state, worker)]
-
-
-def _never_ready(state: State, worker: Record, report: BootFailure, now: float) -> list[Order]:
-    if state.mode is Mode.STARTING:
-        state.exit_code = EXIT_LOAD if report.code == EXIT_LOAD else EXIT_BOOT
-        return [report, *_stop(state, now, quick=True)]
-    retry_s = pacing.fail(state.pace, worker.born_at, now)
-    return [replace(report, retry_s=retry_s, failures=state.pace.failures), *_fall_back(state, worker)]
-
-
-def _fall_back(state: State, worker: Record) -> list[Order]:
-    """A generation that fails while the one before it still serves is given up."""
-    if worker.generation != state.generation or state.generation == state.good:
-        return []
-    if not any(other.generation == state.good and other.phase is Phase.READY for other in state.workers.values()):
-        return []
-    state.generation = state.good
-    pacing.forgive(state.pace)
-    return [ReloadAbandoned(worker.generation, state.good)]
-
-
-def _stop(state: State, now: float, *, quick: bool) -> list[Order]:
-    """TERM once or twice drains; INT or QUIT, at once or later, is quick; what follows a quick stop changes nothing."""
-    was_up = state.mode in UP
-    if not (was_up or (quick and state.mode is Mode.DRAINING)):
-        return []
-    state.mode = Mode.QUITTING if quick else Mode.DRAINING
-    orders: list[Order] = [CloseListeners()] if was_up else []
-    leave = _quit if quick else _let_go
-    touched = (Phase.BOOTING, Phase.READY, Phase.DRAINING) if quick else (Phase.BOOTING, Phase.READY)
-    return orders + [leave(state, worker, now) for worker in state.workers.values() if worker.phase in touched]
-
-
-def _let_go(state: State, worker: Record, now: float) -> Order:
-    if worker.phase is Phase.BOOTING:  # nothing is in flight
-        return _quit(state, worker, now)
-    grace_s = state.rules.graceful_timeout_s
-    worker.phase, worker.deadline = Phase.DRAINING, now + grace_s
-    return Drain(worker.age, grace_s)
-
-
-def _quit(_state: State, worker: Record, now: float) -> Order:
-    worker.phase, worker.deadline = Phase.QUITTING, min(worker.deadline, now + QUIT_GRACE_S)
-    return Quit(worker.age)
-
-
-def _kill_overdue(state: State, now: float) -> list[Order]:
-    overdue = [worker for worker in state.workers.values() if worker.deadline <= now]
-    return [order for worker in overdue for order in _kill(state, worker, now)]
-
-
-def _kill(state: State, worker: Record, now: float) -> list[Order]:
-    was, worker.deadline = worker.phase, NEVER
-    if was is Phase.DRAINING:
-        return [Kill(worker.age, Overdue.GRACE, state.rules.graceful_timeout_s)]
-    if was is Phase.QUITTING:
-        return [Kill(worker.age, Overdue.QUIT, QUIT_GRACE_S)]
-    worker.phase = Phase.QUITTING
-    limit_s = state.rules.boot_timeout_s
-    reason = f"it was not ready after {limit_s:g} s and is killed (limit: --boot-timeout)"
-    failure = BootFailure(worker.age, EXIT_BOOT, reason, "")
-    return [Kill(worker.age, Overdue.BOOT, limit_s), *_never_ready(state, worker, failure, now)]
-
-
-# -- converging --------------------------------------------------------------------------------------------------------
-
-
 def _settle(state: State, now: float) -> None:
     """Notice what has proved itself by lasting."""
-    pace, live = state.pace, state.live
-    if pace.failures and any(w.born_at > pace.failed_at and now - w.ready_at >= pacing.STEADY_S for w in live):
-        pacing.forgive(pace)
-
-
-def _converge(state: State, now: float) -> list[Order]:
-    if state.mode is Mode.FINISHED:
-        return []
-    if state.mode not in UP:
-        return _finish(state)
-    orders = [*_shrink(state, now), *_grow(state, now)]
-    live = state.live
-    settled = all(worker.generation == state.generation and worker.phase is Phase.READY for worker in live)
-    if settled and len(live) >= state.want:
-        state.good = state.generation
-    return orders
+    for generation in state.generations.values():
+        pace = generation.pace
+        if pace.failures and any(
+            worker.generation == generation.number
+            and worker.born_at > pace.failed_at
+            and now - worker.ready_at >= pacing.STEADY_S
+            for worker in state.live
+        ):
+            pacing.forgive(pace)
 
 
 def _finish(state: State) -> list[Order]:
-    if state.workers:
+    if state.workers or state.zygotes or state.mode is Mode.FINISHED:
         return []
     state.mode = Mode.FINISHED
     return [Finish(state.exit_code)]
-
-
-def _shrink(state: State, now: float) -> Iterator[Order]:
-    while (worker := _next_to_leave(state)) is not None:
-        yield _let_go(state, worker, now)
-
-
-def _next_to_leave(state: State) -> Record | None:
-    """Stale before fresh; booting before ready, for it costs nobody anything; the oldest before the younger."""
-    live = state.live
-    ready = [worker for worker in live if worker.phase is Phase.READY]
-    stale = [worker for worker in live if worker.generation != state.generation]
-    for worker in stale:
-        if worker.phase is Phase.BOOTING:  # would only ever run code that is wanted no more
-            return worker
-    if len(live) <= state.want:
-        return None
-    if len(ready) > state.want:
-        return next(iter(stale), ready[0])
-    if stale:  # what still boots is a replacement, not a surplus
-        return None
-    return next(worker for worker in reversed(live) if worker.phase is Phase.BOOTING)
-
-
-def _grow(state: State, now: float) -> list[Order]:
-    live = state.live
-    fresh = sum(worker.generation == state.generation for worker in live)
-    old = sum(worker.generation != state.generation for worker in state.workers.values())  # also those that drain
-    if fresh >= state.want or fresh + old >= state.want + (state.rules.surge if old else 0):
-        return []
-    booting = sum(worker.phase is Phase.BOOTING for worker in live)
-    if not pacing.may_start(state.pace, booting, state.rules.boot_at_once, now):
-        return []
-    taken = {worker.slot for worker in state.workers.values()}
-    slot = next((slot for slot in range(state.rules.slots) if slot not in taken), None)
-    if slot is None:  # those that drain still hold theirs; the next that exits brings us back here
-        return []
-    age = state.oldest_free_age
-    state.oldest_free_age += 1
-    state.workers[age] = Record(age, slot, state.generation, now, now + state.rules.boot_timeout_s)
-    return [Spawn(age, slot, state.generation)]

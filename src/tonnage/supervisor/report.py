@@ -5,87 +5,143 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tonnage.supervisor.orders import (
+    Abort,
     BootFailure,
     Crashed,
-    Kill,
+    CrashLoop,
     Left,
     NotForked,
+    NotReloaded,
     NotScaled,
     Overdue,
+    Proven,
+    Recycled,
     ReloadAbandoned,
     Report,
+    TookOver,
+    ZygoteLost,
 )
+from tonnage.supervisor.state import NEVER
 from tonnage.system.processes import how_it_ended
 
-PidOf = Callable[[int], int]  # of a worker's age
+LOUD = 3  # failures in a row that are errors; what follows is the same again
 
-AS_TOLD = (0, 3, 4, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL)
+AS_TOLD = (0, 3, 4, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL, -signal.SIGABRT)
+
+OfProcess = Abort | Left | Crashed | BootFailure | NotForked | ZygoteLost | Recycled
+OfServer = ReloadAbandoned | CrashLoop | TookOver | Proven | NotReloaded | NotScaled
 
 OVERDUE = {
     Overdue.GRACE: "it was still at work %g s after it was asked to drain (limit: --graceful-timeout). "
     "If requests may take that long, raise it.",
-    Overdue.QUIT: "it was still there %g s after it was told to exit.",
+    Overdue.BOOT: "it was not ready after %g s.",
 }
 
 
-def report_kill(log: logging.Logger, order: Kill, pid_of: PidOf) -> None:
-    if order.overdue in OVERDUE:  # a boot that took too long is reported as a failed boot
-        log.warning("Worker (pid: %d) is killed: %s", pid_of(order.age), OVERDUE[order.overdue] % order.after_s)
+@dataclass(frozen=True, slots=True)
+class Said:
+    level: int
+    text: str
 
 
-def report(log: logging.Logger, event: Report, pid_of: PidOf) -> None:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the policy does not know of a process."""
+
+    pid: Callable[[int], int]  # of an age
+    last_words: Callable[[int], str]
+
+
+def report(event: Report | Abort, names: Names) -> Said:
     match event:
-        case Left(age, code, asked):
-            level = logging.INFO if code == 0 or (asked and code in AS_TOLD) else logging.WARNING
-            log.log(level, "Worker (pid: %d) %s.", pid_of(age), how_it_ended(code))
-        case Crashed(age, code, lived_s):
-            log.error(
-                "Worker (pid: %d) %s, %.1f s after it was ready. %s",
-                pid_of(age),
-                how_it_ended(code),
-                lived_s,
-                _what_follows(event.retry_s, event.failures),
-            )
-        case BootFailure():
-            _report_boot_failure(log, event, pid_of(event.age))
-        case NotForked(_, reason, retry_s, failures):
-            log.error(
-                "No worker could be started: %s. %s If it stays so, raise the limit on processes or memory.",
-                reason,
-                _what_follows(retry_s, failures),
-            )
-        case ReloadAbandoned(generation, back_to):
-            log.error(
-                "Generation %d is given up, generation %d serves on. Mend what is reported above, then reload again.",
-                generation,
-                back_to,
-            )
+        case Abort() | Left() | Crashed() | BootFailure() | NotForked() | ZygoteLost() | Recycled():
+            return _of_process(event, names)
+        case _:
+            return _of_server(event)
+
+
+def _of_server(event: OfServer) -> Said:
+    match event:
+        case ReloadAbandoned():
+            said = Said(logging.ERROR, _abandoned(event))
+        case CrashLoop(generation, failures, retry_s):
+            what = f"Crash loop: workers of generation {generation} have failed {failures} times in a row"
+            follows = f"The next is tried in {retry_s:.1f} s, and then ever more rarely. Mend it, then reload."
+            said = Said(logging.ERROR, f"{what}; what they died of stands above. {follows}")
+        case TookOver(generation, bake_s):
+            until = f" The one before it is kept for {bake_s:g} s (--reload-bake)." if bake_s else ""
+            said = Said(logging.INFO, f"Generation {generation} has taken over.{until}")
+        case Proven(generation, after_s):
+            said = Said(logging.INFO, f"Generation {generation} has served for {after_s:g} s: it is the good one now.")
+        case NotReloaded():
+            said = Said(logging.WARNING, "The server stops: it is not reloaded.")
         case NotScaled(want, most):
-            log.warning("%d workers are more than the %d this server was started with room for.", want, most)
+            room = f"the {most} this server was started with room for."
+            said = Said(logging.WARNING, f"{want} workers are more than {room}")
+    return said
 
 
-def _report_boot_failure(log: logging.Logger, event: BootFailure, pid: int) -> None:
+def _of_process(event: OfProcess, names: Names) -> Said:
+    pid = names.pid(event.age)
+    match event:
+        case Abort(_, overdue, after_s, what):
+            why = what + "." if what else OVERDUE[overdue] % after_s
+            level = logging.ERROR if overdue is Overdue.REQUEST else logging.WARNING
+            said = Said(level, f"Worker (pid: {pid}) is killed: {why} Its stacks follow.")
+        case Left(_, code, asked):
+            level = logging.INFO if code == 0 or (asked and code in AS_TOLD) else logging.WARNING
+            said = Said(level, f"Worker (pid: {pid}) {how_it_ended(code)}.")
+        case Crashed(age, code, lived_s, retry_s, failures):
+            how = f"{how_it_ended(code)}, {lived_s:.1f} s after it was ready."
+            text = f"Worker (pid: {pid}) {how} {names.last_words(age)} {_what_follows(retry_s, failures)}".rstrip()
+            said = Said(logging.ERROR if failures <= LOUD else logging.WARNING, text)
+        case BootFailure():
+            said = Said(logging.ERROR if event.failures <= LOUD else logging.WARNING, _boot_failure(event, pid))
+        case NotForked(_, reason, retry_s, failures):
+            follows = f"{_what_follows(retry_s, failures)} If it stays so, raise the limit on processes or memory."
+            said = Said(logging.ERROR, f"No worker could be started: {reason}. {follows}")
+        case ZygoteLost(age, generation, code):
+            what = f"Zygote (pid: {pid}) of generation {generation} {how_it_ended(code)}. {names.last_words(age)}"
+            follows = "Its workers serve on. When the next is needed, the application is loaded again, from the disk."
+            said = Said(logging.WARNING, f"{what} {follows}")
+        case Recycled(_, reason):
+            said = Said(logging.INFO, f"Worker (pid: {pid}) is being replaced: {reason.rstrip('.')}.")
+    return said
+
+
+def _abandoned(event: ReloadAbandoned) -> str:
+    given_up = f"Generation {event.generation} is given up"
+    if event.was_serving:
+        given_up += ": its workers crash"
+    text = f"{given_up}, generation {event.back_to} serves on. Mend what is reported above, then reload again."
+    if event.from_disk:
+        text += (
+            f" The workers of generation {event.back_to} that are missing load the code that is on the disk now, for "
+            "no image of the old one was kept (--preload keeps one)."
+        )
+    return text
+
+
+def _boot_failure(event: BootFailure, pid: int) -> str:
     what = "App failed to load" if event.code == 4 else "Worker failed to boot"
     why = event.reason or f"it {how_it_ended(event.code)} before it was ready, and did not say why"
     detail = "\n" + event.detail.rstrip() if event.detail and event.failures == 1 else ""
+    told = f"{what} (pid: {pid}): {why.rstrip('.')}."
     if event.retry_s is not None:
-        follows = _what_follows(event.retry_s, event.failures)
-        log.error("%s (pid: %d): %s. %s%s", what, pid, why.rstrip("."), follows, detail)
-        return
-    log.error(
-        "%s (pid: %d): %s. The server stops. Check that the application's name, --chdir and --pythonpath are right, "
-        "and that it loads: `tonnage check APP`.%s",
-        what,
-        pid,
-        why.rstrip("."),
-        detail,
+        return f"{told} {_what_follows(event.retry_s, event.failures)}".rstrip() + detail
+    return (
+        f"{told} The server stops. Check that the application's name, --chdir and --pythonpath are right, "
+        f"and that it loads: `tonnage check APP`.{detail}"
     )
 
 
 def _what_follows(retry_s: float, failures: int) -> str:
+    if retry_s == NEVER:
+        return ""  # the next line says
     if retry_s == 0:
         return "A new one is started now."
-    row = "" if failures == 1 else f" (failure {failures} in a row)"
+    row = "" if failures <= 1 else f" (failure {failures} in a row)"
     return f"The next is started in {retry_s:.1f} s{row}."

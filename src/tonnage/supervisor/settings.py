@@ -1,18 +1,33 @@
-"""What a supervisor is told at its start, and does not change while it runs."""
+"""What a supervisor is told: at its start, and with every reload again."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tonnage.config.values import Address
 from tonnage.hooks import CountHook, PairHook, ServerHook
 from tonnage.supervisor.state import NEVER, Rules
+from tonnage.system import cgroup
+from tonnage.system.listeners import Listener
+from tonnage.system.scoreboard import Scoreboard
+from tonnage.system.seat import Seat
+
+SHARE_OF_LIMIT = 0.9  # above that the kernel begins to look for somebody to kill
 
 
 def cpus() -> int:
     """How many this process may use; starting more workers at once than that only makes each of them slower."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ceiling() -> int:
+    """What all processes together may take where nothing is set; 0: as much as there is."""
+    group = cgroup.find("memory")
+    limit = cgroup.memory_limit(group) if group is not None else None
+    return int(limit.octets * SHARE_OF_LIMIT) if limit is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +36,31 @@ class Settings:
     worker_class: str = "sync"  # for the log
     graceful_timeout_s: float = 30.0
     boot_timeout_s: float = 60.0  # 0: for ever
-    timeout_s: float = 30.0  # for hooks to read; enforced with the issue "No client notices"
+    timeout_s: float = 30.0  # of one request; 0: for ever. Enforced by the worker, and here when it cannot
     boot_at_once: int = 0  # 0: as many as there are CPUs
+    surge: int = 1
+    bake_s: float = 0.0
+    drain_delay_s: float = 0.0
+    lifetime_s: float = 0.0
+    worker_memory: int = 0  # octets
+    total_memory: int = 0  # 0: 90 % of what the cgroup may take
     pidfile: Path | None = None
     ready_fd: int | None = None  # gets one line per listener when the first worker is ready, then end of file
     proc_name: str = "tonnage"
 
-    def rules(self, slots: int) -> Rules:
+    def rules(self, slots: int, *, preload: bool = False) -> Rules:
         return Rules(
             slots,
             graceful_timeout_s=self.graceful_timeout_s,
             boot_timeout_s=self.boot_timeout_s or NEVER,
             boot_at_once=self.boot_at_once or cpus(),
+            surge=self.surge,
+            bake_s=self.bake_s,
+            drain_delay_s=self.drain_delay_s,
+            lifetime_s=self.lifetime_s or NEVER,
+            worker_memory=self.worker_memory,
+            total_memory=self.total_memory or ceiling(),
+            preload=preload,
         )
 
 
@@ -42,10 +70,34 @@ class Hooks:
 
     cfg: object = None  # what hooks find as server.cfg and worker.cfg
     on_starting: ServerHook | None = None
+    on_reload: ServerHook | None = None
     when_ready: ServerHook | None = None
     nworkers_changed: CountHook | None = None
-    pre_fork: PairHook | None = None
+    pre_fork: PairHook | None = None  # in the zygote, where there is one: in the process that forks
     post_fork: PairHook | None = None  # in the worker
     worker_exit: PairHook | None = None  # in the worker
     child_exit: PairHook | None = None
+    pre_exec: ServerHook | None = None  # in the child that is about to become the next supervisor
     on_exit: ServerHook | None = None
+
+
+def nothing() -> None:
+    """Where there is nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One generation: its settings, its code, its addresses."""
+
+    settings: Settings
+    work: Callable[[Seat], int]  # what a worker does; runs in the child, and what it returns is its exit code
+    addresses: tuple[Address, ...]
+    listen: Callable[[Sequence[Address]], list[Listener]]  # raises BindError
+    scoreboard: Scoreboard
+    hooks: Hooks = field(default_factory=Hooks)
+    load: Callable[[], object] | None = None  # import the application, in a zygote; None: workers do it themselves
+    apply: Callable[[], object] = (
+        nothing  # make its settings the supervisor's own; raises TonnageError, and changes nothing
+    )
+    reopen_logs: Callable[[], object] = nothing
+    notes: tuple[str, ...] = ()  # what has changed, a line each

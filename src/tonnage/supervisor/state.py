@@ -8,15 +8,17 @@ from enum import Enum, auto
 from tonnage.supervisor.pacing import Pace
 
 NEVER = float("inf")
+NO_SLOT = -1
 
 
 class Phase(Enum):
-    """of a worker."""
+    """of a worker or a zygote."""
 
     BOOTING = auto()
     READY = auto()
     DRAINING = auto()  # finishes what is in flight
     QUITTING = auto()  # exits at once: it was told to, or it cannot boot
+    ABORTING = auto()  # writes its stacks, and is killed then
 
 
 class Mode(Enum):
@@ -31,45 +33,95 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
+    """What the settings of one generation mean here. Seconds, octets; NEVER and 0 switch a limit off."""
+
     slots: int  # of the scoreboard
     graceful_timeout_s: float = 30.0
     boot_timeout_s: float = NEVER
     boot_at_once: int = 1
     surge: int = 1  # how many more than wanted may live while one generation takes over from another
+    bake_s: float = 0.0  # how long a generation must serve before the one before it is forgotten
+    drain_delay_s: float = 0.0
+    lifetime_s: float = NEVER  # of a worker
+    worker_memory: int = 0
+    total_memory: int = 0
+    preload: bool = False  # workers are forked from a zygote
 
 
 @dataclass(slots=True)
 class Record:
-    """One worker, from the order to start it until it is reaped."""
+    """One process, from the order to start it until it is reaped."""
 
     age: int
-    slot: int
+    slot: int  # NO_SLOT: it is a zygote
     generation: int
     born_at: float
     deadline: float
     phase: Phase = Phase.BOOTING
     ready_at: float = NEVER
+    tired: str = ""  # why it is to be replaced
+
+
+@dataclass(slots=True)
+class Generation:
+    number: int
+    rules: Rules
+    want: int
+    pace: Pace = field(default_factory=Pace)
+    took_over_at: float = NEVER  # since when every worker that is wanted is of it
+    crashes: int = 0  # of its workers and its zygote, until it is proven
 
 
 @dataclass(slots=True)
 class State:
-    rules: Rules
-    want: int
+    generations: dict[int, Generation]  # those that may be needed, or still have a worker
     mode: Mode = Mode.STARTING
     generation: int = 1  # the one that workers are started from
-    good: int = 1  # the last one that has taken over completely
+    previous: int = 1  # the one that serves while this one has not taken over
+    good: int = 1  # the last that has proved itself
     newest: int = 1  # ever asked for; a number given up is not used again
     oldest_free_age: int = 1
     exit_code: int = 0
-    pace: Pace = field(default_factory=Pace)
+    close_at: float = NEVER  # when a stopping server stops listening
+    recycling: int = 0  # age of the worker that is being replaced, alone of its generation
+    relieved_at: float = float("-inf")  # when a worker was last replaced for the memory of all
     workers: dict[int, Record] = field(default_factory=dict)
+    zygotes: dict[int, Record] = field(default_factory=dict)
+
+    @property
+    def current(self) -> Generation:
+        return self.generations[self.generation]
+
+    @property
+    def rules(self) -> Rules:
+        return self.current.rules
+
+    @property
+    def want(self) -> int:
+        return self.current.want
+
+    @property
+    def pace(self) -> Pace:
+        return self.current.pace
 
     @property
     def live(self) -> list[Record]:
         """Those that serve or soon will, oldest first."""
         return [worker for worker in self.workers.values() if worker.phase in (Phase.BOOTING, Phase.READY)]
 
-    @property
-    def most(self) -> int:
-        """How many workers can be wanted: the scoreboard keeps room for a take-over."""
-        return max(1, self.rules.slots - self.rules.surge)
+    def is_stale(self, worker: Record) -> bool:
+        """Somebody else is to take its place."""
+        return worker.generation != self.generation or worker.age == self.recycling
+
+    def next_age(self) -> int:
+        self.oldest_free_age += 1
+        return self.oldest_free_age - 1
+
+
+def most(rules: Rules) -> int:
+    """How many workers can be wanted: the scoreboard keeps room for a take-over."""
+    return max(1, rules.slots - rules.surge)
+
+
+def first(rules: Rules, want: int) -> State:
+    return State({1: Generation(1, rules, min(want, most(rules)))})

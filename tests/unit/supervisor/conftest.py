@@ -41,6 +41,12 @@ class Play:
                 return self.seen[-1]
         raise AssertionError(f"everybody is gone, and {what} has never been seen:\n{self.log}")
 
+    def wait_count(self, what: str, count: int) -> None:
+        while self.count(what) < count:
+            line = self.events.readline()
+            assert line, f"everybody is gone, and {what} has been seen only {self.count(what)} times:\n{self.log}"
+            self.seen.append(Event(**json.loads(line)))
+
     def wait_ready(self, *ages: int) -> None:
         for age in ages:
             self.wait_for("ready", age)
@@ -60,6 +66,10 @@ class Play:
         self.send(number)
         return self.wait_end()
 
+    def reload(self, **changed: object) -> None:
+        (self.directory / "settings").write_text(json.dumps(changed))
+        self.send(signal.SIGHUP)
+
     def count(self, what: str) -> int:
         return sum(event.what == what for event in self.seen)
 
@@ -69,7 +79,7 @@ class Play:
 
     @property
     def left_behind(self) -> list[str]:
-        return sorted(path.name for path in self.directory.iterdir() if path.name != "log")
+        return sorted(path.name for path in self.directory.iterdir() if path.name not in ("log", "settings"))
 
 
 Stage = Callable[..., Play]
@@ -89,6 +99,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
             "workers": workers, "grace": grace, "boot": boot, "hooks": hooks, "directory": str(tmp_path),
             "events": events_write, "ready_fd": ready_write,
             "raising": parts.pop("raising", ""), "buggy": parts.pop("buggy", ""), "forkless": parts.pop("forkless", ""),
+            "preload": parts.pop("preload", ""),
             "parts": {name.removeprefix("w"): part for name, part in parts.items()},
         }  # fmt: skip
         with (tmp_path / "log").open("ab") as log:

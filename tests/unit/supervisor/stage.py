@@ -13,18 +13,18 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tonnage.config.values import TcpAddress, UnixAddress
-from tonnage.errors import TonnageError
+from tonnage.config.values import Address, TcpAddress, UnixAddress
+from tonnage.errors import ConfigError, TonnageError
 from tonnage.hooks import Server, Worker
 from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
 from tonnage.supervisor import loop
 from tonnage.supervisor.facts import Fact, ScaleAsked
 from tonnage.supervisor.orders import Order
 from tonnage.supervisor.policy import step
-from tonnage.supervisor.settings import Hooks, Settings
+from tonnage.supervisor.settings import Hooks, Release, Settings
 from tonnage.supervisor.state import State
 from tonnage.system.listeners import Listener, open_listeners
 from tonnage.system.scoreboard import Cell, Scoreboard
@@ -132,6 +132,7 @@ def hooks() -> Hooks:
 
     return Hooks(
         on_starting=server("on_starting"),
+        on_reload=server("on_reload"),
         when_ready=server("when_ready"),
         nworkers_changed=lambda _server, new, old: tell(f"nworkers_changed {new} {old}"),
         pre_fork=raising if SCRIPT["raising"] == "pre_fork" else pair("pre_fork"),
@@ -162,30 +163,49 @@ def main() -> int:
     if SCRIPT["buggy"]:
         loop.step = buggy  # type: ignore[attr-defined]
 
-    def listen() -> list[Listener]:
-        return open_listeners([TcpAddress("127.0.0.1", 0), UnixAddress(str(directory / "sock"))], backlog=5)
+    try:
+        return loop.run(release(directory), lambda: reload(directory), log=log)
+    except TonnageError as exc:
+        log.error("%s", exc)  # as the command line shows it
+        return exc.exit_code
+
+
+def release(directory: Path, workers: int = 0, bake: float = 0.0) -> Release:
+    def listen(addresses: Sequence[Address]) -> list[Listener]:
+        return open_listeners(addresses, backlog=5)
 
     settings = Settings(
-        workers=SCRIPT["workers"],
+        workers=workers or SCRIPT["workers"],
+        bake_s=bake,
         graceful_timeout_s=SCRIPT["grace"],
         boot_timeout_s=SCRIPT["boot"],
         boot_at_once=8,
         pidfile=directory / "pid",
         ready_fd=SCRIPT["ready_fd"],
     )
-    try:
-        return loop.run(
-            settings,
-            work,
-            listen,
-            Scoreboard(16, 1),
-            log=log,
-            hooks=hooks() if SCRIPT["hooks"] else None,
-            reopen_logs=lambda: tell("reopened"),
-        )
-    except TonnageError as exc:
-        log.error("%s", exc)  # as the command line shows it
-        return exc.exit_code
+    return Release(
+        settings,
+        work,
+        (TcpAddress("127.0.0.1", 0), UnixAddress(str(directory / "sock"))),
+        listen,
+        Scoreboard(16, 1),
+        hooks() if SCRIPT["hooks"] else Hooks(),
+        load=load if SCRIPT["preload"] else None,
+        reopen_logs=lambda: tell("reopened"),
+    )
+
+
+def reload(directory: Path) -> Release:
+    """What the settings say now: a JSON file, `{"error": ...}` or settings that have changed."""
+    changed = json.loads((directory / "settings").read_text())
+    if "error" in changed:
+        raise ConfigError(changed["error"])
+    return release(directory, **changed)
+
+
+def load() -> None:
+    tell("load")
+    atexit.register(tell, "atexit of the application")
 
 
 if __name__ == "__main__":

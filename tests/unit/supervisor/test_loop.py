@@ -50,7 +50,8 @@ def test_a_worker_that_does_not_finish_is_killed_when_the_grace_is_over(stage: S
     play.wait_listening()
     assert play.stop() == 0
     assert "is killed: it was still at work 0.05 s after it was asked to drain (limit: --graceful-timeout)" in play.log
-    assert "was killed by SIGKILL." in play.log
+    assert "was killed by SIGABRT." in play.log
+    assert 'stage.py", line' in play.log, "its stack is told"
 
 
 def test_int_after_term_does_not_wait_for_the_grace(stage: Stage) -> None:
@@ -131,13 +132,14 @@ def test_a_late_boot_failure_leaves_the_healthy_worker_alone(stage: Stage) -> No
 
 def test_one_more_and_one_less(stage: Stage) -> None:
     play = stage(workers=1)
-    play.wait_ready(1)
+    play.wait_listening()
     play.send(signal.SIGTTIN)
     play.wait_ready(2)
+    play.reload(workers=1)  # what is logged of it comes after the supervisor has heard of worker 2
+    play.wait_ready(3)
+    play.send(signal.SIGTTIN)
     play.send(signal.SIGTTOU)
-    play.wait_for("Drain", 1)
     assert play.stop() == 0
-    assert [event.age for event in play.seen if event.what == "Drain"] == [1, 2]
 
 
 def test_logs_are_reopened_by_everybody(stage: Stage) -> None:
@@ -151,20 +153,16 @@ def test_logs_are_reopened_by_everybody(stage: Stage) -> None:
     assert play.stop() == 0
 
 
-def test_what_is_not_built_yet_is_said_and_harms_nobody(stage: Stage) -> None:
+def test_signals_that_mean_nothing_to_a_loading_worker_do_not_end_it(stage: Stage) -> None:
     play = stage(workers=2, w2="hang")
     play.wait_ready(1)
     booting = play.wait_for("boot", 2).pid
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU):
         os.kill(booting, number)
-    play.send(signal.SIGHUP)
-    play.send(signal.SIGUSR2)
     play.send(signal.SIGWINCH)
     play.send(signal.SIGUSR1)
     play.wait_for("reopened")
     assert play.stop() == 0
-    assert "[WARNING] Reload by signal is not built yet" in play.log
-    assert "[WARNING] Upgrade by signal is not built yet" in play.log
     assert "winch" not in play.log
     assert play.count("boot") == 2
 

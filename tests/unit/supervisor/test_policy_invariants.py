@@ -16,8 +16,9 @@ from tonnage.supervisor.facts import (
     WorkerExited,
     WorkerReady,
 )
+from tonnage.supervisor.leaving import UP
 from tonnage.supervisor.orders import Drain, Finish, Kill, Order, Quit, Spawn
-from tonnage.supervisor.policy import UP, wake_at
+from tonnage.supervisor.policy import wake_at
 from tonnage.supervisor.state import NEVER, Mode, Phase, Rules
 
 AGES = st.integers(1, 40)

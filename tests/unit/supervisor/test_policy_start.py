@@ -5,14 +5,17 @@ import pytest
 from tests.unit.supervisor.world import World, only
 from tonnage.supervisor.facts import ForkFailed, StopAsked, WorkerBootFailed, WorkerExited, WorkerReady
 from tonnage.supervisor.orders import (
+    Abort,
     Announce,
     BootFailure,
     CloseListeners,
     Crashed,
+    CrashLoop,
     Finish,
     Kill,
     Left,
     NotForked,
+    Order,
     Overdue,
     Quit,
     Spawn,
@@ -76,7 +79,7 @@ def test_a_first_boot_that_hangs_is_killed_and_ends_the_start() -> None:
     world.start()
     world.now += 60
     orders = world.wait(0)
-    assert orders[0] == Kill(1, Overdue.BOOT, 60)
+    assert orders[0] == Abort(1, Overdue.BOOT, 60)
     assert isinstance(orders[1], BootFailure)
     assert "60 s" in orders[1].reason
     assert only(orders, BootFailure) == [orders[1]]
@@ -101,16 +104,18 @@ def test_a_crash_loop_at_boot_is_tried_ever_more_slowly_for_ever() -> None:
     world = World(want=1).serving()
     world.tell(WorkerExited(1, 1))
     began, age = world.now, 2
-    waits = []
+    waits, loops = list[float](), list[Order]()
     for _ in range(12):
         orders = world.tell(WorkerExited(age, 1))
-        assert len(orders) == 1
+        assert len(only(orders, BootFailure)) == 1
+        loops += only(orders, CrashLoop)
         before = world.now
         assert len(only(world.wait_until_due(), Spawn)) == 1
         waits.append(world.now - before)
         age += 1
     assert waits == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30])
     assert world.now - began < 3600
+    assert loops == [CrashLoop(1, 3, 2.0)], "said once"
 
 
 def test_a_boot_that_fails_after_the_delay_has_passed_is_not_tried_twice_at_once() -> None:
@@ -174,7 +179,7 @@ def test_a_late_boot_that_hangs_is_killed_and_tried_again() -> None:
     world = World(want=1, rules=Rules(slots=4, boot_timeout_s=60)).serving()
     world.tell(WorkerExited(1, -9))
     orders = world.wait_until_due()
-    assert orders[0] == Kill(2, Overdue.BOOT, 60)
+    assert orders[0] == Abort(2, Overdue.BOOT, 60)
     assert isinstance(orders[1], BootFailure)
     assert orders[1].retry_s == 0.5
     assert world.tell(WorkerExited(2, -9)) == [Left(2, -9, asked=True)]

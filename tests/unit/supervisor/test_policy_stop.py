@@ -3,6 +3,7 @@
 from tests.unit.supervisor.world import World, only
 from tonnage.supervisor.facts import ReopenAsked, ScaleAsked, StopAsked, WorkerBootFailed, WorkerExited, WorkerReady
 from tonnage.supervisor.orders import (
+    Abort,
     CloseListeners,
     Drain,
     Finish,
@@ -22,7 +23,7 @@ TERM, INT = StopAsked(), StopAsked(quick=True)
 
 def test_a_stop_drains_every_worker_and_ends_when_the_last_is_gone() -> None:
     world = World(want=2).serving()
-    assert world.tell(TERM) == [CloseListeners(), Drain(1, 30.0), Drain(2, 30.0)]
+    assert world.tell(TERM) == [CloseListeners(), Drain(1, 30.0, serve_queue=True), Drain(2, 30.0, serve_queue=True)]
     assert world.tell(WorkerExited(2, 0)) == [Left(2, 0, asked=True)]
     assert world.tell(WorkerExited(1, 0)) == [Left(1, 0, asked=True), Finish(0)]
 
@@ -31,7 +32,8 @@ def test_workers_that_do_not_finish_in_time_are_killed() -> None:
     world = World(want=2).serving()
     world.tell(TERM)
     assert world.wait(29.9) == []
-    assert world.wait_until_due() == [Kill(1, Overdue.GRACE, 30.0), Kill(2, Overdue.GRACE, 30.0)]
+    assert world.wait_until_due() == [Abort(1, Overdue.GRACE, 30.0), Abort(2, Overdue.GRACE, 30.0)]
+    assert world.wait_until_due() == [Kill(1, Overdue.STACKS, 1.0), Kill(2, Overdue.STACKS, 1.0)]
     assert world.tell(WorkerExited(1, -9), WorkerExited(2, -9))[-1] == Finish(0)
 
 
@@ -39,7 +41,7 @@ def test_a_stop_in_the_middle_of_the_boot_waits_for_nothing() -> None:
     world = World(want=2)
     world.start()
     world.tell(WorkerReady(1))
-    assert world.tell(TERM) == [CloseListeners(), Drain(1, 30.0), Quit(2)]
+    assert world.tell(TERM) == [CloseListeners(), Drain(1, 30.0, serve_queue=True), Quit(2)]
     assert world.wait_until_due() == [Kill(2, Overdue.QUIT, 2.0)]
     assert world.tell(WorkerReady(2)) == []
 
@@ -95,7 +97,7 @@ def test_a_second_term_is_not_quicker_and_term_after_int_is_not_slower() -> None
     world.wait(10)
     assert world.tell(TERM) == []
     assert world.wait(19.9) == []
-    assert world.wait_until_due() == [Kill(1, Overdue.GRACE, 30.0)]
+    assert world.wait_until_due() == [Abort(1, Overdue.GRACE, 30.0)]
 
     world = World(want=1).serving()
     world.tell(INT)

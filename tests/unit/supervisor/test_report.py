@@ -5,26 +5,31 @@ import logging
 import pytest
 
 from tonnage.supervisor.orders import (
+    Abort,
     BootFailure,
     Crashed,
-    Kill,
+    CrashLoop,
     Left,
     NotForked,
+    NotReloaded,
     NotScaled,
     Overdue,
+    Proven,
+    Recycled,
     ReloadAbandoned,
     Report,
+    TookOver,
+    ZygoteLost,
 )
-from tonnage.supervisor.report import report, report_kill
+from tonnage.supervisor.report import Names, report
+from tonnage.supervisor.state import NEVER
 
-LOG = logging.getLogger("tonnage.test")
+NAMES = Names(pid=lambda age: 100 + age, last_words=lambda age: f"Last words of {age}.")
 
 
-def said(caplog: pytest.LogCaptureFixture, event: Report) -> tuple[str, str]:
-    caplog.set_level(logging.DEBUG)
-    report(LOG, event, lambda age: 100 + age)
-    (record,) = caplog.records
-    return record.levelname, record.getMessage()
+def said(event: Report | Abort) -> tuple[str, str]:
+    told = report(event, NAMES)
+    return logging.getLevelName(told.level), told.text
 
 
 @pytest.mark.parametrize(
@@ -37,14 +42,17 @@ def said(caplog: pytest.LogCaptureFixture, event: Report) -> tuple[str, str]:
         (
             Crashed(1, -11, 99.94, 0.0, 0),
             "ERROR",
-            "Worker (pid: 101) was killed by SIGSEGV, 99.9 s after it was ready. A new one is started now.",
+            (
+                "Worker (pid: 101) was killed by SIGSEGV, 99.9 s after it was ready. Last words of 1. "
+                "A new one is started now."
+            ),
         ),
         (
             Crashed(1, 255, 1.0, 4.0, 4),
-            "ERROR",
+            "WARNING",
             (
-                "Worker (pid: 101) exited with code 255, 1.0 s after it was ready. The next is started in 4.0 s "
-                "(failure 4 in a row)."
+                "Worker (pid: 101) exited with code 255, 1.0 s after it was ready. Last words of 1. "
+                "The next is started in 4.0 s (failure 4 in a row)."
             ),
         ),
         (
@@ -54,7 +62,7 @@ def said(caplog: pytest.LogCaptureFixture, event: Report) -> tuple[str, str]:
         ),
         (
             BootFailure(1, 4, "no attribute 'app'.", "Traceback\n", retry_s=8.0, failures=5),
-            "ERROR",
+            "WARNING",
             "App failed to load (pid: 101): no attribute 'app'. The next is started in 8.0 s (failure 5 in a row).",
         ),
         (
@@ -79,25 +87,74 @@ def said(caplog: pytest.LogCaptureFixture, event: Report) -> tuple[str, str]:
             "ERROR",
             "Generation 2 is given up, generation 1 serves on. Mend what is reported above, then reload again.",
         ),
+        (
+            Crashed(1, -11, 1.0, NEVER, 1),
+            "ERROR",
+            "Worker (pid: 101) was killed by SIGSEGV, 1.0 s after it was ready. Last words of 1.",
+        ),
+        (
+            BootFailure(1, 3, "ImportError: x", "Traceback\n", retry_s=NEVER),
+            "ERROR",
+            "Worker failed to boot (pid: 101): ImportError: x.\nTraceback",
+        ),
+        (
+            ReloadAbandoned(3, 1, was_serving=True, from_disk=True),
+            "ERROR",
+            (
+                "Generation 3 is given up: its workers crash, generation 1 serves on. Mend what is reported above, "
+                "then reload again. The workers of generation 1 that are missing load the code that is on the disk "
+                "now, for no image of the old one was kept (--preload keeps one)."
+            ),
+        ),
+        (
+            CrashLoop(2, 3, 2.0),
+            "ERROR",
+            (
+                "Crash loop: workers of generation 2 have failed 3 times in a row; what they died of stands above. "
+                "The next is tried in 2.0 s, and then ever more rarely. Mend it, then reload."
+            ),
+        ),
+        (
+            ZygoteLost(1, 2, -9),
+            "WARNING",
+            (
+                "Zygote (pid: 101) of generation 2 was killed by SIGKILL. Last words of 1. Its workers serve on. "
+                "When the next is needed, the application is loaded again, from the disk."
+            ),
+        ),
+        (TookOver(2, 0.0), "INFO", "Generation 2 has taken over."),
+        (
+            TookOver(2, 30.0),
+            "INFO",
+            "Generation 2 has taken over. The one before it is kept for 30 s (--reload-bake).",
+        ),
+        (Proven(2, 30.0), "INFO", "Generation 2 has served for 30 s: it is the good one now."),
+        (NotReloaded(), "WARNING", "The server stops: it is not reloaded."),
+        (
+            Recycled(1, "it has answered 20 requests (--max-requests)"),
+            "INFO",
+            "Worker (pid: 101) is being replaced: it has answered 20 requests (--max-requests).",
+        ),
+        (
+            Abort(1, Overdue.GRACE, 30.0),
+            "WARNING",
+            (
+                "Worker (pid: 101) is killed: it was still at work 30 s after it was asked to drain "
+                "(limit: --graceful-timeout). If requests may take that long, raise it. Its stacks follow."
+            ),
+        ),
+        (
+            Abort(1, Overdue.BOOT, 60.0),
+            "WARNING",
+            "Worker (pid: 101) is killed: it was not ready after 60 s. Its stacks follow.",
+        ),
+        (
+            Abort(1, Overdue.REQUEST, 0.0, "it has had GET /x for 32.0 s (limit: --timeout 30)"),
+            "ERROR",
+            "Worker (pid: 101) is killed: it has had GET /x for 32.0 s (limit: --timeout 30). Its stacks follow.",
+        ),
         (NotScaled(9, 8), "WARNING", "9 workers are more than the 8 this server was started with room for."),
     ],
 )
-def test_the_line(caplog: pytest.LogCaptureFixture, event: Report, level: str, text: str) -> None:
-    assert said(caplog, event) == (level, text)
-
-
-@pytest.mark.parametrize(
-    ("overdue", "text"),
-    [
-        (Overdue.GRACE, "it was still at work 30 s after it was asked to drain (limit: --graceful-timeout)."),
-        (Overdue.QUIT, "it was still there 30 s after it was told to exit."),
-    ],
-)
-def test_a_kill_names_the_limit_that_was_passed(caplog: pytest.LogCaptureFixture, overdue: Overdue, text: str) -> None:
-    report_kill(LOG, Kill(1, overdue, 30.0), lambda age: 100 + age)
-    assert caplog.records[0].getMessage().startswith(f"Worker (pid: 101) is killed: {text}")
-
-
-def test_a_boot_that_took_too_long_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
-    report_kill(LOG, Kill(1, Overdue.BOOT, 60.0), lambda age: 100 + age)
-    assert caplog.records == []
+def test_the_line(event: Report | Abort, level: str, text: str) -> None:
+    assert said(event) == (level, text)

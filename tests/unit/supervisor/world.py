@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tonnage.supervisor.facts import Fact, Tick, WorkerBootFailed, WorkerExited, WorkerForked, WorkerReady
-from tonnage.supervisor.orders import Order, Spawn
+from tonnage.supervisor.facts import Fact, Released, Tick, WorkerBootFailed, WorkerExited, WorkerForked, WorkerReady
+from tonnage.supervisor.orders import Adopt, Forget, Order, ReadRelease, Spawn
 from tonnage.supervisor.policy import step, wake_at
-from tonnage.supervisor.state import NEVER, Rules, State
+from tonnage.supervisor.state import NEVER, Rules, first
 
 
 @dataclass
@@ -17,15 +17,17 @@ class World:
     now: float = 1000.0
 
     def __post_init__(self) -> None:
-        self.state = State(self.rules, self.want)
+        self.state = first(self.rules, self.want)
+        self.release = Released(self.rules, self.want)  # what the settings say when they are read again
 
     def tell(self, *facts: Fact) -> list[Order]:
-        """Everything ordered because of these facts."""
+        """Everything ordered because of these facts, but for what every reload begins and ends with."""
         done: list[Order] = []
         queue = list(facts)
         while queue:
             orders = step(self.state, queue.pop(0), self.now)
-            done += orders
+            done += [order for order in orders if not isinstance(order, ReadRelease | Adopt | Forget)]
+            queue[:0] = [self.release for order in orders if isinstance(order, ReadRelease)]
             queue += [WorkerForked(order.age) for order in orders if isinstance(order, Spawn)]
             assert wake_at(self.state, self.now) > self.now, "the loop would spin"
         return done

@@ -1,0 +1,64 @@
+"""Everything the processes of one generation are made of, and how the supervisor holds one of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tonnage.hooks import Server, Worker
+from tonnage.supervisor.settings import Release
+from tonnage.supervisor.state import NEVER
+from tonnage.system.channel import Channel
+from tonnage.system.listeners import Listener
+from tonnage.system.memory import Sample
+
+STACKS = 65536  # octets: what a pipe holds
+
+
+@dataclass(frozen=True, slots=True)
+class Cradle:
+    release: Release
+    server: Server
+    listeners: list[Listener]
+    log: logging.Logger
+    belongings: list[Callable[[], None]]  # each called in the child: closes what belongs to the supervisor alone
+    close_others: Callable[[], None]  # in the child: the listeners of other generations
+
+    @property
+    def has_zygote(self) -> bool:
+        return self.release.load is not None
+
+
+@dataclass(slots=True)
+class Member:
+    """A worker or a zygote as the supervisor holds it."""
+
+    age: int
+    slot: int
+    generation: int
+    pid: int  # 0: its zygote has been asked to fork it, and it has not said its pid yet
+    channel: Channel  # our end
+    stacks: int  # our end of the pipe
+    worker: Worker
+    cradle: Cradle
+    listening: bool = True  # there may be more to hear from it
+    reaped: bool = False  # from then on the pid may be anybody's
+    last_words: str = ""  # what the scoreboard and the kernel know of its end
+    sample: Sample | None = None
+    sampled_at: float = -NEVER
+
+    def read_stacks(self) -> str:
+        with suppress(OSError):  # nothing was written
+            return os.read(self.stacks, STACKS).decode("utf-8", "backslashreplace")
+        return ""
+
+
+def guard(log: logging.Logger, name: str, call: Callable[[], object]) -> None:
+    """Run a hook; what it raises is its author's to mend, and no reason to stop serving."""
+    try:
+        call()
+    except Exception:
+        log.exception("The hook %s raised; the server goes on. Mend it where the settings are, or take it out.", name)

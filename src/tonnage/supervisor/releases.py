@@ -1,0 +1,126 @@
+"""What the server runs by: the settings, listeners and hooks of every generation that is still needed.
+
+A reload changes nothing before all of it is known to work: the settings are read, new listeners opened, log files
+opened; then only the policy hears of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from tonnage.errors import TonnageError
+from tonnage.hooks import Server
+from tonnage.supervisor.berths import Berths
+from tonnage.supervisor.cradle import Cradle
+from tonnage.supervisor.facts import Released
+from tonnage.supervisor.settings import Release
+from tonnage.supervisor.state import Rules
+from tonnage.system.processes import become_subreaper
+
+
+class Releases:
+    def __init__(
+        self,
+        reload: Callable[[], Release],
+        berths: Berths,
+        server: Server,
+        log: logging.Logger,
+        belongings: list[Callable[[], None]],
+    ) -> None:
+        self.cradles: dict[int, Cradle] = {}
+        self.server = server
+        self.log = log
+        self.belongings = belongings
+        self.adopts = False  # workers of a zygote become our children
+        self.refused = ""  # why the last reload came to nothing
+        self._reload = reload
+        self._berths = berths
+        self._incoming: list[Cradle] = []
+        self._generation = 1
+
+    @property
+    def current(self) -> Release:
+        return self.cradles[self._generation].release
+
+    @property
+    def urls(self) -> list[str]:
+        return [listener.url for listener in self.cradles[self._generation].listeners]
+
+    @staticmethod
+    def rules(release: Release) -> Rules:
+        return release.settings.rules(release.scoreboard.slots, preload=release.load is not None)
+
+    def start(self, release: Release) -> None:
+        """Raises BindError."""
+        self.cradles[1] = self._cradle(self._loadable(release))
+        self._show()
+
+    def read(self) -> Released | None:
+        """None: it is refused, logged, and nothing has changed."""
+        self.refused = ""
+        try:
+            release = self._loadable(self._reload())
+            cradle = self._cradle(release)
+            try:
+                release.apply()
+            except TonnageError:
+                self._berths.leave(cradle.listeners)
+                raise
+        except TonnageError as exc:
+            self.refused = str(exc)
+            self.log.error("Nothing is reloaded, the server goes on as it was: %s", exc)
+            return None
+        except Exception as exc:
+            self.refused = f"{type(exc).__name__}: {exc}"
+            self.log.exception("Nothing is reloaded, the server goes on as it was. This is a bug; please report it.")
+            return None
+        for note in release.notes:
+            self.log.info("Reload: %s", note)
+        self._incoming.append(cradle)
+        return Released(self.rules(release), release.settings.workers)
+
+    def adopt(self, generation: int) -> bool:
+        """The one that was read last, or one to go back to; whether it is new."""
+        is_new = generation not in self.cradles
+        if is_new:
+            self.cradles[generation] = self._incoming.pop(0)
+        else:
+            try:
+                self.cradles[generation].release.apply()
+            except TonnageError as exc:
+                self.log.error("The settings of generation %d do not work any more: %s", generation, exc)
+        self._generation = generation
+        self._show()
+        return is_new
+
+    def forget(self, generation: int) -> None:
+        self._berths.leave(self.cradles.pop(generation).listeners)
+
+    def close(self) -> None:
+        self._berths.close()
+
+    def _cradle(self, release: Release) -> Cradle:
+        listeners = self._berths.open(release)
+        others = partial(self._berths.close_others, listeners)
+        return Cradle(release, self.server, listeners, self.log, self.belongings, others)
+
+    def _loadable(self, release: Release) -> Release:
+        if release.load is None or self.adopts:
+            return release
+        self.adopts = become_subreaper()
+        if self.adopts:
+            return release
+        self.log.warning(
+            "preload_app needs a child subreaper, which this system has not (Linux has): each worker loads the "
+            "application for itself."
+        )
+        return replace(release, load=None)
+
+    def _show(self) -> None:
+        """To the hooks."""
+        cradle = self.cradles[self._generation]
+        self.server.cfg = cradle.release.hooks.cfg
+        self.server.address = tuple(str(listener.address) for listener in cradle.listeners)
