@@ -10,13 +10,13 @@ from tonnage.control.overview import InFlight, ListenerView, Overview, WorkerVie
 from tonnage.supervisor.state import Record, State
 from tonnage.system.listeners import Listener
 from tonnage.system.queues import accept_queue
-from tonnage.system.scoreboard import Scoreboard
+from tonnage.system.scoreboard import Reading
 
 
 def overview(
     state: State,
     pid_of: Callable[[int], int],  # of a worker's age
-    scoreboard: Scoreboard,
+    read: Callable[[Record], Reading],  # its slot of the scoreboard
     listeners: Iterable[Listener],
     started_at: float,
     now: float,  # CLOCK_MONOTONIC, as in the scoreboard
@@ -30,12 +30,11 @@ def overview(
         want=state.want,
         uptime_s=now - started_at,
         listeners=tuple(map(_listener, listeners)),
-        workers=tuple(_worker(each, pid_of(each.age), scoreboard, now) for each in workers),
+        workers=tuple(_worker(each, pid_of(each.age), read(each), now) for each in workers),
     )
 
 
-def _worker(worker: Record, pid: int, scoreboard: Scoreboard, now: float) -> WorkerView:
-    reading = scoreboard.read(worker.slot)
+def _worker(worker: Record, pid: int, reading: Reading, now: float) -> WorkerView:
     busy = sorted(reading.busy, key=lambda each: each.since_ns)
     return WorkerView(
         pid=pid,
