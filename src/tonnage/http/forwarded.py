@@ -1,14 +1,13 @@
 """Who is believed about the client: peers that are ours.
 
-What they say is applied in app/environ.py; only the scheme and the mount point are taken from fields. X-Forwarded-For is not: which of its entries is true depends on how many proxies
-there are, which nobody has told us.
+What they say is applied in app/environ.py: the scheme, and where the application is mounted. X-Forwarded-For is not:
+which of its entries is true depends on how many proxies there are, which nobody has told us.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
-
 
 REMEMBERED = 1024  # peers; proxies are few, and strangers must not fill the memory
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from wsgiref.validate import check_environ
+from wsgiref.validate import check_environ  # type: ignore[attr-defined]  # there, but not in the stubs
 
 import pytest
 
