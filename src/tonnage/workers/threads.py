@@ -180,6 +180,11 @@ class Loop:
         self._keepalive.siblings = self._reception.siblings = siblings
 
     def _overdue(self, client: Client) -> None:
+        """Its time is up, unless octets wait in its socket: then it was in time, and we were busy."""
+        deadline = client.deadline
+        self._attend(client)
+        if client.phase is Phase.CLOSED or client.deadline != deadline:
+            return
         if client.phase in (Phase.HEAD, Phase.CONTENT):
             self._refuse(client, 408)
         else:
