@@ -11,7 +11,7 @@ from tonnage.errors import UsageError
 def read(words: list[str]) -> None:
     """As the command does; raises UsageError."""
     assert words[0] == "tonnage"
-    flags = [word for word in words[1:] if word not in {"--version", "--help", "--json"}]
+    flags = [word for word in words[1:] if word not in {"--version", "--help", "--json", "--quick"}]
     command_line.given(flags[1:] if flags and flags[0] in {*COMMANDS, *OPERATIONS} else flags)
 
 

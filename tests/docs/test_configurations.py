@@ -69,8 +69,10 @@ def test_caddy_takes_it_and_finds_nothing_to_tidy(fence: Fence, tmp_path: Path) 
 
 @pytest.mark.parametrize("fence", shown("ini"))
 def test_systemd_takes_it(fence: Fence, tmp_path: Path) -> None:
-    file = tmp_path / "mysite.service"
-    file.write_text(re.sub(r"ExecStart=\S+", f"ExecStart={sys.executable}", fence.text))
+    service = tmp_path / "mysite.service"
+    service.write_text("[Service]\nExecStart=/bin/true\n")  # what a socket unit is for
+    file = tmp_path / ("mysite.socket" if "[Socket]" in fence.text else service.name)
+    file.write_text(re.sub(r"Exec(Start|Reload)=\S+", rf"Exec\1={sys.executable}", fence.text))
     accepted(program("systemd-analyze"), "verify", "--man=no", file)
 
 

@@ -44,7 +44,7 @@ class NotYet:
 Verdict = Same | Renamed | Ignored | Refused | NotYet
 
 SAME = Same()
-RELOAD = NotYet("reload, recycling and timeouts")
+WATCHING = NotYet("reloading when files change")
 TLS = NotYet(
     "TLS", stops="serving plain HTTP where TLS was asked for would be worse; end TLS in nginx or Caddy for now"
 )
@@ -72,9 +72,9 @@ VERDICTS: dict[str, Verdict] = {
     "worker_class": Same("only sync and gthread are built; the start refuses the others"),
     "threads": SAME,
     "worker_connections": Same("enforced for every worker class"),
-    "max_requests": RELOAD,
-    "max_requests_jitter": RELOAD,
-    "timeout": RELOAD,
+    "max_requests": Same("the replacement is ready before the worker leaves"),
+    "max_requests_jitter": SAME,
+    "timeout": Same("a deadline of each request, also with threads; boot_timeout is for loading"),
     "graceful_timeout": SAME,
     "keepalive": Same("75, not 2, and sync keeps connections too"),
     # ASGI
@@ -120,7 +120,7 @@ VERDICTS: dict[str, Verdict] = {
     "do_handshake_on_connect": TLS_DETAIL,
     "ssl_context": TLS_DETAIL,
     # process
-    "preload_app": RELOAD,
+    "preload_app": Same("in a process of its own, so that a reload loads new code"),
     "sendfile": SAME,
     "reuse_port": SAME,
     "chdir": SAME,
@@ -159,9 +159,9 @@ VERDICTS: dict[str, Verdict] = {
     "dogstatsd_tags": STATSD,
     "enable_backlog_metric": STATSD,
     # development and diagnosis
-    "reload": RELOAD,
-    "reload_engine": RELOAD,
-    "reload_extra_files": RELOAD,
+    "reload": WATCHING,
+    "reload_engine": WATCHING,
+    "reload_extra_files": WATCHING,
     "spew": NotYet("diagnosis"),
     "check_config": Same("also tries the binds, the TLS files and the worker class"),
     "print_config": Same("also says where each value comes from"),
@@ -177,14 +177,14 @@ VERDICTS: dict[str, Verdict] = {
     "dirty_graceful_timeout": DIRTY_DETAIL,
     # hooks
     "on_starting": SAME,
-    "on_reload": RELOAD,
+    "on_reload": SAME,
     "when_ready": SAME,
     "pre_fork": SAME,
     "post_fork": SAME,
     "post_worker_init": SAME,
     "worker_int": SAME,
     "worker_abort": SAME,
-    "pre_exec": RELOAD,
+    "pre_exec": NotYet("upgrade"),
     "pre_request": SAME,
     "post_request": SAME,
     "child_exit": SAME,
@@ -198,16 +198,7 @@ VERDICTS: dict[str, Verdict] = {
 }
 
 # Ours, accepted before what they do is built.
-NOT_YET = {
-    "max_worker_lifetime": RELOAD,
-    "max_worker_memory": RELOAD,
-    "max_total_memory": RELOAD,
-    "reload_surge": RELOAD,
-    "reload_bake": RELOAD,
-    "health_path": RELOAD,
-    "drain_delay": RELOAD,
-    "queue_timeout": RELOAD,
-}
+NOT_YET: dict[str, NotYet] = {}
 
 # Its own default, said aloud.
 DEFAULT_LOGGERS = ("gunicorn.glogging.Logger", "simple")

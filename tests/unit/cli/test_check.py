@@ -110,8 +110,8 @@ def test_all_problems_are_told_at_once(check: Check) -> None:
 
 
 def test_the_users_settings_that_have_no_effect_are_noted(check: Check) -> None:
-    assert check("good -b 127.0.0.1:0 --preload") == 0
-    assert "note: accepted but not built yet: preload_app" in check.out
+    assert check("good -b 127.0.0.1:0 --spew") == 0
+    assert "note: accepted but not built yet: spew" in check.out
 
 
 def test_a_port_of_another_program_is_a_problem(check: Check) -> None:

@@ -102,7 +102,7 @@ def test_settings_are_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> No
     assert rows["workers"] == ["3", "--workers"]
     assert rows["worker_class"] == ["'gthread'", "threads", "=", "2"]
     assert rows["backlog"] == ["2048", "default"]
-    assert "(not built yet)" in next(line for line in lines if line.startswith("preload_app"))
+    assert "(not built yet)" in next(line for line in lines if line.startswith("spew"))
     assert len({line.rindex("default") for line in lines if line.endswith("default") and len(line) < 90}) == 1
 
 

@@ -79,7 +79,7 @@ def test_a_production_file_works_as_it_is(loaded: Load, tmp_path: Path) -> None:
     assert found.origins["post_fork"] == "gunicorn.conf.py:31"
     assert found.origins["loglevel"] == "default", "None: the file does not say"
     assert found.file == tmp_path / "gunicorn.conf.py"
-    assert found.warnings == ("accepted but not built yet: max_requests, max_requests_jitter, timeout",)
+    assert found.warnings == ()
 
 
 def test_a_file_may_import_its_neighbours(loaded: Load, tmp_path: Path) -> None:

@@ -88,11 +88,11 @@ def test_a_worker_class_goes_by_many_names(given: object, expected: str) -> None
 
 def test_only_what_was_asked_for_is_called_unbuilt() -> None:
     asked = {
-        "preload_app": Given(True, "--preload"),
-        "max_requests": Given(0, "--max-requests"),
-        "timeout": Given(30, "-t"),
+        "spew": Given(True, "--spew"),
+        "syslog": Given(False, "--log-syslog"),
+        "timeout": Given(90, "-t"),
     }
-    assert unbuilt(resolve([asked])) == ["preload_app"]
+    assert unbuilt(resolve([asked])) == ["spew"]
     assert unbuilt(resolve([])) == []
 
 

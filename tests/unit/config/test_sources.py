@@ -157,14 +157,14 @@ def test_the_application_may_be_named_in_the_file(loaded: Load, tmp_path: Path) 
 
 
 def test_warnings_say_what_has_no_effect(loaded: Load) -> None:
-    found = loaded("app extra words --preload --max-requests 100", {"TONNAGE_WOKERS": "3", "TONNAGE_MINE": "x"})
+    found = loaded("app extra words --spew --statsd-host localhost:8125", {"TONNAGE_WOKERS": "3", "TONNAGE_MINE": "x"})
     assert found.warnings == (
         "only 'app' is served; ignored: extra words",
         "$TONNAGE_WOKERS is not a setting; did you mean $TONNAGE_WORKERS?",
-        "accepted but not built yet: max_requests, preload_app",
+        "accepted but not built yet: statsd_host, spew",
     )
 
 
 def test_nothing_is_warned_of_when_nothing_was_asked_for(loaded: Load) -> None:
     assert loaded("app").warnings == ()
-    assert loaded("app --max-requests 0 --no-preload").warnings == ()
+    assert loaded("app --no-spew --no-log-syslog").warnings == ()
