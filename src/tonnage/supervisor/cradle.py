@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from tonnage.hooks import Server, Worker
@@ -16,6 +15,7 @@ from tonnage.system.listeners import Listener
 from tonnage.system.memory import Sample
 
 STACKS = 65536  # octets: what a pipe holds
+FRAME = "/tonnage/supervisor/life.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,13 @@ class Member:
     sampled_at: float = -NEVER
 
     def read_stacks(self) -> str:
-        with suppress(OSError):  # nothing was written
-            return os.read(self.stacks, STACKS).decode("utf-8", "backslashreplace")
-        return ""
+        """What it wrote when it was aborted, without the frames in which every process of ours lives."""
+        try:
+            text = os.read(self.stacks, STACKS).decode("utf-8", "backslashreplace")
+        except OSError:  # nothing was written
+            return ""
+        threads = [thread.partition(FRAME)[0].rpartition("\n")[0] or thread for thread in text.split("\n\n")]
+        return "\n".join(thread.rstrip() for thread in threads if thread)
 
 
 def guard(log: logging.Logger, name: str, call: Callable[[], object]) -> None:

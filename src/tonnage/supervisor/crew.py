@@ -14,7 +14,7 @@ from functools import partial
 
 from tonnage.messages import BootFailed, Forked, Leaving, Message, NotForked, Ready, Recycle, ZygoteReady
 from tonnage.supervisor.cradle import Cradle, Member, guard
-from tonnage.supervisor.evidence import Evidence
+from tonnage.supervisor.evidence import Evidence, in_flight
 from tonnage.supervisor.facts import (
     Fact,
     ForkFailed,
@@ -84,6 +84,14 @@ class Crew:
         """For the log; 0 when it was never forked."""
         member = self.members.get(age)
         return member.pid if member is not None else 0
+
+    def role(self, age: int) -> str:
+        member = self.members.get(age)
+        return "Zygote" if member is not None and member.slot == NO_SLOT else "Worker"
+
+    def in_flight(self, age: int) -> str:
+        member = self.members.get(age)
+        return in_flight(member) if member is not None and member.slot != NO_SLOT else ""
 
     def last_words(self, age: int) -> str:
         member = self.members.get(age)

@@ -30,8 +30,7 @@ class Evidence:
         if code == -signal.SIGKILL:
             said.append(self._killer())
         if member.slot != NO_SLOT:
-            busy = member.cradle.release.scoreboard.read(member.slot).busy
-            said.append(f"In flight: {'; '.join(map(described, busy))}." if busy else "No request was in flight.")
+            said.append(in_flight(member))
         if member.sample is not None:
             ago_s = time.monotonic() - member.sampled_at
             kind = "RSS" if member.sample.pss is None else "PSS"
@@ -47,6 +46,11 @@ class Evidence:
         if self._kills.counts_the_whole_machine:
             return f"Probably by the kernel's out-of-memory killer: oom_kill in {self._kills.file} has just risen."
         return f"By the kernel's out-of-memory killer: oom_kill in {self._kills.file} has just risen."
+
+
+def in_flight(member: Member) -> str:
+    busy = member.cradle.release.scoreboard.read(member.slot).busy
+    return f"In flight: {'; '.join(map(described, busy))}." if busy else "No request was in flight."
 
 
 def described(busy: Busy) -> str:

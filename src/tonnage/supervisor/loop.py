@@ -125,10 +125,10 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(wakeup, selectors.EVENT_READ, self._read_signals)
         evidence = Evidence(oom_kills())
-        self._crew = Crew(releases.cradles, self._selector, evidence)
-        self._crew.adopts = releases.adopts
+        self._crew = crew = Crew(releases.cradles, self._selector, evidence)
+        crew.adopts = releases.adopts
         self._watch = Watch(self._crew, evidence)
-        self._names = Names(self._crew.pid, self._crew.last_words)
+        self._names = Names(crew.pid, crew.role, crew.in_flight, crew.last_words)
         releases.belongings.extend([self._selector.close, self._crew.close])
         self._state = first(releases.rules(releases.current), releases.current.settings.workers)
         self._facts: deque[Fact] = deque([Tick()])

@@ -52,7 +52,9 @@ class Names:
     """What the policy does not know of a process."""
 
     pid: Callable[[int], int]  # of an age
-    last_words: Callable[[int], str]
+    role: Callable[[int], str]  # Worker, Zygote
+    in_flight: Callable[[int], str]  # a sentence
+    last_words: Callable[[int], str]  # some
 
 
 def report(event: Report | Abort, names: Names) -> Said:
@@ -86,17 +88,18 @@ def _of_server(event: OfServer) -> Said:
 
 def _of_process(event: OfProcess, names: Names) -> Said:
     pid = names.pid(event.age)
+    who = f"{names.role(event.age)} (pid: {pid})"
     match event:
         case Abort(_, overdue, after_s, what):
             why = what + "." if what else OVERDUE[overdue] % after_s
             level = logging.ERROR if overdue is Overdue.REQUEST else logging.WARNING
-            said = Said(level, f"Worker (pid: {pid}) is killed: {why} Its stacks follow.")
+            said = Said(level, f"{who} is killed: {why} {names.in_flight(event.age)} Its stacks follow.")
         case Left(_, code, asked):
             level = logging.INFO if code == 0 or (asked and code in AS_TOLD) else logging.WARNING
-            said = Said(level, f"Worker (pid: {pid}) {how_it_ended(code)}.")
+            said = Said(level, f"{who} {how_it_ended(code)}.")
         case Crashed(age, code, lived_s, retry_s, failures):
             how = f"{how_it_ended(code)}, {lived_s:.1f} s after it was ready."
-            text = f"Worker (pid: {pid}) {how} {names.last_words(age)} {_what_follows(retry_s, failures)}".rstrip()
+            text = f"{who} {how} {names.last_words(age)} {_what_follows(retry_s, failures)}".rstrip()
             said = Said(logging.ERROR if failures <= LOUD else logging.WARNING, text)
         case BootFailure():
             said = Said(logging.ERROR if event.failures <= LOUD else logging.WARNING, _boot_failure(event, pid))
@@ -104,11 +107,11 @@ def _of_process(event: OfProcess, names: Names) -> Said:
             follows = f"{_what_follows(retry_s, failures)} If it stays so, raise the limit on processes or memory."
             said = Said(logging.ERROR, f"No worker could be started: {reason}. {follows}")
         case ZygoteLost(age, generation, code):
-            what = f"Zygote (pid: {pid}) of generation {generation} {how_it_ended(code)}. {names.last_words(age)}"
+            what = f"{who} of generation {generation} {how_it_ended(code)}. {names.last_words(age)}"
             follows = "Its workers serve on. When the next is needed, the application is loaded again, from the disk."
             said = Said(logging.WARNING, f"{what} {follows}")
         case Recycled(_, reason):
-            said = Said(logging.INFO, f"Worker (pid: {pid}) is being replaced: {reason.rstrip('.')}.")
+            said = Said(logging.INFO, f"{who} is being replaced: {reason.rstrip('.')}.")
     return said
 
 

@@ -24,7 +24,12 @@ from tonnage.supervisor.orders import (
 from tonnage.supervisor.report import Names, report
 from tonnage.supervisor.state import NEVER
 
-NAMES = Names(pid=lambda age: 100 + age, last_words=lambda age: f"Last words of {age}.")
+NAMES = Names(
+    pid=lambda age: 100 + age,
+    role=lambda age: "Worker",
+    in_flight=lambda age: f"In flight in {age}.",
+    last_words=lambda age: f"Last words of {age}.",
+)
 
 
 def said(event: Report | Abort) -> tuple[str, str]:
@@ -118,7 +123,7 @@ def said(event: Report | Abort) -> tuple[str, str]:
             ZygoteLost(1, 2, -9),
             "WARNING",
             (
-                "Zygote (pid: 101) of generation 2 was killed by SIGKILL. Last words of 1. Its workers serve on. "
+                "Worker (pid: 101) of generation 2 was killed by SIGKILL. Last words of 1. Its workers serve on. "
                 "When the next is needed, the application is loaded again, from the disk."
             ),
         ),
@@ -140,18 +145,22 @@ def said(event: Report | Abort) -> tuple[str, str]:
             "WARNING",
             (
                 "Worker (pid: 101) is killed: it was still at work 30 s after it was asked to drain "
-                "(limit: --graceful-timeout). If requests may take that long, raise it. Its stacks follow."
+                "(limit: --graceful-timeout). If requests may take that long, raise it. In flight in 1. "
+                "Its stacks follow."
             ),
         ),
         (
             Abort(1, Overdue.BOOT, 60.0),
             "WARNING",
-            "Worker (pid: 101) is killed: it was not ready after 60 s. Its stacks follow.",
+            "Worker (pid: 101) is killed: it was not ready after 60 s. In flight in 1. Its stacks follow.",
         ),
         (
             Abort(1, Overdue.REQUEST, 0.0, "it has had GET /x for 32.0 s (limit: --timeout 30)"),
             "ERROR",
-            "Worker (pid: 101) is killed: it has had GET /x for 32.0 s (limit: --timeout 30). Its stacks follow.",
+            (
+                "Worker (pid: 101) is killed: it has had GET /x for 32.0 s (limit: --timeout 30). In flight in 1. "
+                "Its stacks follow."
+            ),
         ),
         (NotScaled(9, 8), "WARNING", "9 workers are more than the 8 this server was started with room for."),
     ],
