@@ -10,20 +10,22 @@ and with preload_app what a zygote does as the callable `load`. A reload makes a
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from tonnage.app.load import LoadedApp
 from tonnage.config.again import changes, load_again
 from tonnage.config.model import Config
+from tonnage.config.resolve import DEFAULT
 from tonnage.config.sources import Loaded
 from tonnage.config.values import Address
 from tonnage.errors import ConfigError
 from tonnage.observe import access, log
 from tonnage.supervisor import loop
 from tonnage.supervisor.settings import Hooks, Release, Settings
+from tonnage.system.activation import Activation, take
 from tonnage.system.baton import Baton
 from tonnage.system.listeners import Listener, open_listeners
 from tonnage.system.scoreboard import Scoreboard
@@ -36,11 +38,13 @@ SPARE_SLOTS = 64  # of the scoreboard: for workers added by SIGTTIN, and old one
 
 def serve(loaded: Loaded) -> int:
     """Serve until told to stop; the exit code. Raises TonnageError when it cannot start."""
-    program = Program(loaded, Server(Baton()))
+    environ = dict(loaded.environ)
+    activation = take(environ, os.getpid())
+    program = Program(replace(loaded, environ=environ), Server(Baton(), activation))
     program.apply()
     for line in loaded.notes:
         log.error_log.info("%s", line)
-    for line in loaded.warnings:
+    for line in (*loaded.warnings, *_odd_sockets(activation, loaded)):
         log.error_log.warning("%s", line)
     return loop.run(program.release(), program.server.reload, log=log.error_log)
 
@@ -50,6 +54,7 @@ class Server:
     """What all generations have in common."""
 
     baton: Baton
+    activation: Activation
     program: Program | None = None  # whose settings are the process's own
 
     def reload(self) -> Release:
@@ -74,7 +79,7 @@ class Program:
         return Release(
             _settings(config),
             self.work,
-            config.bind,
+            self.server.activation.addresses or config.bind,
             partial(_listen, config),
             self.scoreboard,
             _hooks(config),
@@ -113,6 +118,14 @@ class Program:
         if self._access is not None:
             self._access.flush()
         log.reopen()
+
+
+def _odd_sockets(activation: Activation, loaded: Loaded) -> Iterator[str]:
+    if activation.warning:
+        yield activation.warning
+    if activation.sockets and loaded.origins["bind"] != DEFAULT:
+        names = ", ".join(each.name for each in activation.sockets)
+        yield f"bind (from {loaded.origins['bind']}) is ignored: the service manager has handed over sockets ({names})."
 
 
 def _scoreboard(config: Config, before: Program | None) -> Scoreboard:

@@ -32,6 +32,10 @@ class Activation:
     sockets: tuple[Activated, ...] = ()
     warning: str = ""
 
+    @property
+    def addresses(self) -> tuple[FdAddress, ...]:
+        return tuple(each.address for each in self.sockets)
+
 
 def take(environ: MutableMapping[str, str], pid: int) -> Activation:
     """What was handed to the process `pid`. Raises BindError when that is nothing we can listen on."""
