@@ -30,6 +30,8 @@ SIGNALS = (
 )  # fmt: skip
 
 
+ORPHANED_S = 6.0  # a third of it for the accept queue; then the port is free for the next supervisor
+SHORTEST_S = 0.1  # 0 would be no timer at all
 DETAIL = 15_000  # characters of a traceback that are sent; six octets each, JSON-escaped, must fit into one message
 
 
@@ -37,6 +39,7 @@ class Service(Protocol):
     """What a worker class is to this file: a loop that serves until it has drained or must quit."""
 
     def watch(self, fd: int, react: Callable[[], None]) -> None: ...
+    def unwatch(self, fd: int) -> None: ...
     def run(self) -> None: ...
     def drain(self, grace_s: float, delay_s: float = 0.0, *, serve_queue: bool = False) -> None: ...
     def quit(self) -> None: ...
@@ -129,10 +132,19 @@ class Lifecycle:
                     case ReopenLogs():
                         self.reopen_logs()
         except EOFError:
-            self.log.error(
-                "worker pid=%d lost its supervisor and ends; nobody would replace it or stop it.", os.getpid()
-            )
-            self._quit()
+            self._orphaned()
+
+    def _orphaned(self) -> None:
+        """Drain as at a stop; since nobody is left to kill us when the grace is over, the kernel is asked to."""
+        assert self.service is not None
+        self.log.error(
+            "worker pid=%d lost its supervisor: it finishes what it has and ends; nobody would replace it or stop it.",
+            os.getpid(),
+        )
+        self.service.unwatch(self.seat.channel.fileno())
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, max(self.config.graceful_timeout, SHORTEST_S))
+        self._drain(Drain(ORPHANED_S, serve_queue=True))
 
     def _drain(self, order: Drain) -> None:
         assert self.service is not None

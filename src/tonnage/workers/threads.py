@@ -77,6 +77,10 @@ class Loop:
         self._others[fd] = react
         self.poller.register(fd, READ)
 
+    def unwatch(self, fd: int) -> None:
+        del self._others[fd]
+        self.poller.unregister(fd)
+
     def at_turn_end(self, action: Callable[[], None]) -> None:
         """Call `action` before each sleep (the access log writes its lines then)."""
         self._turn_ends.append(action)

@@ -1,0 +1,28 @@
+"""Who is killed with -9 takes along what was inside, and nothing else."""
+
+import signal
+from pathlib import Path
+
+from tests.live.apps import HELD, Gate, write_app
+from tests.live.server import serve
+
+
+def test_a_supervisor_that_is_killed_costs_no_request_and_its_address_is_free(
+    tmp_path: Path, workers: list[str], bind: str
+) -> None:
+    write_app(tmp_path, HELD)
+    gate = Gate(tmp_path, "held")
+    with serve("app", *workers, cwd=tmp_path, bind=bind, expected=-signal.SIGKILL) as server:
+        wire = server.connect()
+        wire.send(b"GET /held HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        gate.wait_until_reached()
+        queued = server.connect()
+        queued.send(b"GET /queued HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        server.signal(signal.SIGKILL)
+        gate.open()
+        assert wire.reply().text == "held until now\n"
+        assert queued.reply().text == "at once\n"
+        assert server.wait() == -signal.SIGKILL
+        address = server.urls[0].removeprefix("http://")
+    with serve("app", *workers, cwd=tmp_path, bind=address) as server:
+        assert server.get().text == "at once\n"
