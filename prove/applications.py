@@ -2,7 +2,7 @@
 
 Its answer repeats the request's path, the length and checksum of its content, and names the version and the process,
 so the client sees who has answered what. It takes SERVICE_S to answer, mostly waiting, as an application with a
-database does; /held/MS waits longer and leaves a file that names the process, so that a show knows who is inside.
+database does; /held/MS/N waits longer and leaves a file that names the process, so that a show knows where it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 SERVICE_S = 0.002
 
 GOOD = f"""
-import asyncio, os, pathlib, signal, time, zlib
+import asyncio, os, pathlib, signal, time, zlib  # signal: for the release that crashes
 
 VERSION = pathlib.Path("version").read_text()
 HERE = pathlib.Path.cwd()
@@ -22,7 +22,7 @@ def plan(path):
     words = path.split("/")
     if words[1] != "held":
         return {SERVICE_S}
-    (HERE / f"inside.{{os.getpid()}}").touch()
+    (HERE / ".".join(["inside", str(os.getpid()), *words[3:]])).touch()
     return int(words[2]) / 1000
 
 

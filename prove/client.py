@@ -191,7 +191,7 @@ class Client:
         assert visit is not None
         self._pending -= 1
         visit.done = True
-        self.record.answered(visit.due, monotonic() - visit.due, link.version)
+        self.record.answered(visit.due, monotonic() - visit.due, *link.answer.author)
         link.answered += 1
         link.visit = None
         if visit.way.keep and link.answer.keeps:

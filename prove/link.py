@@ -137,12 +137,6 @@ class Link:
         if not self.answer.content.startswith(self.visit.question.answer):
             raise Ended(Outcome.BODY, repr(self.answer.content[:80]))
 
-    @property
-    def version(self) -> str:
-        """Of the application that has answered; it stands in the answer's fourth word."""
-        words = self.answer.content.split()
-        return words[3].decode() if len(words) > 3 else "?"
-
 
 def name_of(exc: OSError) -> str:
     return errno.errorcode.get(exc.errno or 0, type(exc).__name__)

@@ -54,13 +54,14 @@ class Record:
     late_s: list[float] = field(default_factory=list)  # how late the client itself was
     failures: list[Failure] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)  # answers of each version of the application
+    processes: dict[str, int] = field(default_factory=dict)  # answers of each worker
     counts: dict[str, int] = field(default_factory=dict)  # by outcome
     closed_idle: int = 0  # kept connections that ended between two requests: no failure, the client opens another
     unfinished: int = 0  # when the client was told to end at once
 
-    def answered(self, due: float, latency_s: float, version: str) -> None:
-        self.counts[Outcome.OK] = self.counts.get(Outcome.OK, 0) + 1
-        self.versions[version] = self.versions.get(version, 0) + 1
+    def answered(self, due: float, latency_s: float, version: str, process: str) -> None:
+        for book, key in ((self.counts, Outcome.OK), (self.versions, version), (self.processes, process)):
+            book[key] = book.get(key, 0) + 1
         self.due.append(due)
         self.latency_s.append(latency_s)
 

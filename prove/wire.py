@@ -53,6 +53,12 @@ class Answer:
         return bytes(self._octets[self._content_at :])
 
     @property
+    def author(self) -> tuple[str, str]:
+        """The version of the application that has answered, and the process; as applications.py tells them."""
+        version, process = [*self.content.decode().split()[3:5], "?", "?"][:2]
+        return version, process
+
+    @property
     def keeps(self) -> bool:
         """The server will take another request on this connection."""
         return self._length is not None and b"\nconnection: close" not in self._head and b"http/1.1" in self._head

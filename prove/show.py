@@ -1,0 +1,128 @@
+"""One scenario with one server: start, load, act, stop, judge. What was seen goes into a Result; nothing is printed."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from . import applications
+from .front import nginx
+from .load import Load
+from .outcomes import Failure, Record, percentile
+from .peers import Peer
+from .results import Result
+from .scenarios import Scenario
+from .server import Server, serving, stop
+from .stage import Pace, Stage
+from .ways import Way, mixed
+
+BURST_RATE = 2000.0  # requests/s
+KEPT_FAILURES = 20  # of those that are described one by one
+
+
+def show(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> Result:
+    """Raises ServerFailedError, ClientFailedError."""
+    quiet = _quiet_server(scenario, peer, pace, scratch / "quiet") if scenario.always_on and pace.quiet_s > 1 else None
+    with serving(peer, scenario.wants, applications.slow(scenario.import_s), scratch / "server") as server:
+        stage = Stage(server, pace)
+        play = _burst if scenario.burst is not None else _steady
+        record, acted_at = play(scenario, stage, scratch)
+        code = stop(server)
+        left = [f"pid {one.pid}" for one in server.tree()]
+    if left:
+        stage.flaws.append(f"left behind: {', '.join(left)}")
+    if peer.package == "tonnage":
+        stage.flaws += _untold(scenario, stage)
+    quiet_ms = quiet if quiet is not None else _p99_ms(record, lambda due: due < acted_at)
+    return _judge(scenario, stage, record, acted_at, quiet_ms, code)
+
+
+def _quiet_server(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> float:
+    """p99 in milliseconds of the same server while nothing happens."""
+    calm = replace(scenario, wants=replace(scenario.wants, max_requests=0), import_s=0.0)
+    scratch.mkdir()
+    with serving(peer, calm.wants, applications.GOOD, scratch / "server") as server:
+        stage = Stage(server, replace(pace, trouble_s=pace.quiet_s))
+        record, _ = _steady(calm, stage, scratch)
+        stop(server)
+    return _p99_ms(record, lambda _due: True)
+
+
+def _steady(scenario: Scenario, stage: Stage, scratch: Path) -> tuple[Record, float]:
+    """What the clients saw, and when it began to happen."""
+    with _addresses(stage.server, scratch) as addresses, Load(mixed(addresses, stage.pace.rate)) as load:
+        stage.rest(0.0 if scenario.always_on else stage.pace.quiet_s)
+        acted_at = time.monotonic()
+        scenario.act(stage)
+        stage.rest(stage.pace.tail_s)
+        return load.end(), acted_at
+
+
+@contextlib.contextmanager
+def _addresses(server: Server, scratch: Path) -> Iterator[dict[str, str]]:
+    addresses = server.addresses()
+    with nginx(addresses["tcp"], scratch / "nginx") as front:
+        yield addresses | {"nginx": front}
+
+
+def _burst(scenario: Scenario, stage: Stage, _scratch: Path) -> tuple[Record, float]:
+    burst = scenario.burst
+    assert burst is not None
+    ways = [
+        Way(f"{name}, queued", address, "GET", keep=False, rate=BURST_RATE, count=burst.count, path=burst.path)
+        for name, address in stage.server.addresses().items()
+        if name in burst.sockets
+    ]
+    with Load(ways) as load:
+        for _ in ways:
+            load.wait_sent()
+        acted_at = time.monotonic()
+        scenario.act(stage)
+        return load.finish(), acted_at
+
+
+# -- judging -----------------------------------------------------------------------------------------------------------
+
+
+def _untold(scenario: Scenario, stage: Stage) -> list[str]:
+    log = stage.server.log
+    missing = [pattern for pattern in scenario.told if not re.search(pattern, log)]
+    missing += [path for path in stage.victims if path not in log]
+    flaws = [f"not in the log: {pattern}" for pattern in missing]
+    return flaws + (["a traceback in the log"] if "Traceback" in log and not scenario.traces else [])
+
+
+def _p99_ms(record: Record, which: Callable[[float], bool]) -> float:
+    return percentile(record.latencies(which), 99) * 1000
+
+
+def _judge(
+    scenario: Scenario, stage: Stage, record: Record, acted_at: float, quiet_ms: float, code: int | None
+) -> Result:
+    lost = [failure for failure in record.failures if not scenario.excuse(stage, failure)]
+    during_ms = [latency * 1000 for latency in record.latencies(lambda due: due >= acted_at)]
+    outcomes = Counter(f"{failure.outcome} {failure.detail}" for failure in record.failures)
+    return Result(
+        requests=record.requests,
+        lost=len(lost),
+        excused=len(record.failures) - len(lost),
+        outcomes=dict(outcomes.most_common()),
+        failures=[_told(failure, acted_at) for failure in record.failures[:KEPT_FAILURES]],
+        p50_ms=percentile(during_ms, 50),
+        p99_ms=percentile(during_ms, 99),
+        max_ms=max(during_ms, default=0.0),
+        quiet_p99_ms=quiet_ms,
+        late_p99_ms=percentile(record.late_s, 99) * 1000,
+        workers=len(record.processes),
+        notes=stage.notes + ([f"exit status {code}"] if code else []),
+        flaws=stage.flaws,
+    )
+
+
+def _told(failure: Failure, acted_at: float) -> str:
+    return f"{failure.due - acted_at:+.3f} s: {failure}"
