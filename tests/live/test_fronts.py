@@ -18,6 +18,8 @@ from tests.live.steps import Answer, difference, visit
 from tests.live.visits import HARBOUR
 from tests.live.wire import Wire, chunked, request
 
+pytestmark = pytest.mark.timeout(600)  # the first test makes a site, which a busy machine may take minutes for
+
 FRONTS: dict[str, Front] = {"nginx": nginx, "caddy": caddy}
 WAYS = [(front, way) for front in FRONTS for way in ("tcp", "unix")]
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,11 @@ def split(environ, start_response):
 def bad_status(environ, start_response):
     start_response("20 OK", [])
     return [b"never seen"]
+
+def hinted(environ, start_response):
+    environ["wsgi.early_hints"]([("Link", "</site.css>; rel=preload")])
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hinted"]
 
 def raises(environ, start_response):
     raise LookupError("this page fails on purpose")
@@ -248,6 +254,17 @@ def test_a_request_that_breaks_the_rules_gets_its_status_a_plain_sentence_and_th
     assert wire.at_end()
 
 
+def test_early_hints_go_ahead_of_the_answer_but_not_to_http_1_0(server: Running) -> None:
+    wire = server.connect()
+    wire.send(request("GET", "/hinted"))
+    hint = wire.until(b"\r\n\r\n")
+    assert hint.startswith(b"HTTP/1.1 103 ")
+    assert b"Link: </site.css>; rel=preload\r\n" in hint
+    assert wire.reply().text == "hinted"
+    wire.send(b"GET /hinted HTTP/1.0\r\n\r\n")
+    assert wire.rest().startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_request_line_of_8000_octets_is_fine(server: Running) -> None:
     assert server.get("/echo?" + "a" * 8000).status == 200
 
@@ -279,3 +296,12 @@ def test_upgrade_is_ignored_safely(server: Running) -> None:
     reply = wire.ask("GET", "/echo", [("Connection", "Upgrade"), ("Upgrade", "websocket")])
     assert reply.status == 200
     assert wire.ask("GET", "/echo").status == 200
+
+
+def test_on_a_unix_socket_the_client_has_no_address_and_is_trusted_as_a_proxy(
+    tmp_path: Path, workers: list[str]
+) -> None:
+    directory = write_app(tmp_path, ECHO)
+    with serve("app", *workers, cwd=directory, bind=f"unix:{tmp_path}/app.sock") as server:
+        told = json.loads(server.get("/", ("X-Forwarded-Proto", "https")).body)
+    assert (told["REMOTE_ADDR"], told["wsgi.url_scheme"]) == ("", "https")

@@ -14,6 +14,8 @@ from tests.live.oracle import ask_django
 from tests.live.sites import Site, make_harbour
 from tests.live.steps import Step, difference, get, post, visit
 
+pytestmark = pytest.mark.timeout(600)  # the first test makes a site, which a busy machine may take minutes for
+
 # Nothing here changes what a later page shows, so that both visits find the same database.
 STEPS: list[Step] = [
     get("/"),

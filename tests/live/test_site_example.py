@@ -12,6 +12,8 @@ from tests.live.sites import Site
 from tests.live.steps import Answer, difference, visit
 from tests.live.visits import HARBOUR
 
+pytestmark = pytest.mark.timeout(600)  # the first test makes a site, which a busy machine may take minutes for
+
 
 @pytest.fixture(scope="module")
 def wanted(harbour: Site, tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:

@@ -7,6 +7,8 @@ import pytest
 from tests.live.sites import Site
 from tests.live.wire import request
 
+pytestmark = pytest.mark.timeout(600)  # the first test makes a site, which a busy machine may take minutes for
+
 
 def test_a_page_that_raises_is_the_site_s_own_500_and_the_traceback_is_in_the_log(
     harbour: Site, workers: list[str]

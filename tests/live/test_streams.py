@@ -9,6 +9,8 @@ from tests.live.server import serve
 from tests.live.sites import Site
 from tests.live.wire import request
 
+pytestmark = pytest.mark.timeout(600)  # the first test makes a site, which a busy machine may take minutes for
+
 APP = """
 from gates import pass_gate
 
