@@ -106,11 +106,13 @@ def _hear_of(state: State, process: Record, fact: Heard, now: float) -> list[Ord
             return _failed(state, process, fact, now)
         case WorkerReady() if process.phase is Phase.BOOTING:  # or else it was told to quit meanwhile
             return _ready(state, process, now)
+        case _ if process.phase is not Phase.READY or process.slot == NO_SLOT:
+            return []
         case WorkerTired():
             return recycling.asked(state, process, fact, now)
-        case WorkerHung(_, what) if process.phase is Phase.READY:
+        case WorkerHung(_, what):
             return [abort(process, now, Overdue.REQUEST, 0.0, what)]
-        case WorkerLeaving() if process.phase is Phase.READY:
+        case WorkerLeaving():
             process.phase = Phase.DRAINING
             process.deadline = now + state.generations[process.generation].rules.graceful_timeout_s
     return []

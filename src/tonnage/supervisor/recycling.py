@@ -17,8 +17,6 @@ MIB = 1 << 20
 
 
 def asked(state: State, worker: Record, fact: WorkerTired, now: float) -> list[Order]:
-    if worker.phase is not Phase.READY:
-        return []
     if fact.urgent:  # it is no help any more: whether its replacement is ready makes no difference to it
         return [Recycled(worker.age, fact.reason), let_go(state, worker, now)]
     worker.tired = worker.tired or fact.reason

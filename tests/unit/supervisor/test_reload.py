@@ -43,12 +43,12 @@ def test_other_settings_come_with_the_new_generation(stage: Stage) -> None:
 
 
 def test_code_that_cannot_load_leaves_the_old_worker_alone_also_later(stage: Stage) -> None:
-    play = stage(workers=1, w2="fail3", w3="fail3")
+    play = stage(workers=1, w2="fail3", w3="fail3", hooks=True)
     play.wait_listening()
     play.reload()
-    play.wait_for("boot", 2)
+    play.wait_for("child_exit", 2)
     play.reload()
-    play.wait_for("boot", 3)
+    play.wait_for("child_exit", 3)
     os.kill(play.wait_for("ready", 1).pid, signal.SIGKILL)
     play.wait_ready(4)
     assert play.stop() == 0
