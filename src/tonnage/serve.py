@@ -24,6 +24,7 @@ from tonnage.config.values import Address
 from tonnage.errors import ConfigError
 from tonnage.observe import access, log
 from tonnage.supervisor import loop
+from tonnage.supervisor.control import Where, where
 from tonnage.supervisor.settings import Hooks, Release, Settings
 from tonnage.system.activation import Activation, take
 from tonnage.system.baton import Baton
@@ -46,7 +47,7 @@ def serve(loaded: Loaded) -> int:
         log.error_log.info("%s", line)
     for line in (*loaded.warnings, *_odd_sockets(activation, loaded)):
         log.error_log.warning("%s", line)
-    return loop.run(program.release(), program.server.reload, log=log.error_log)
+    return loop.run(program.release(), program.server.reload, log=log.error_log, control=_control(loaded))
 
 
 @dataclass(slots=True)
@@ -126,6 +127,13 @@ def _odd_sockets(activation: Activation, loaded: Loaded) -> Iterator[str]:
     if activation.sockets and loaded.origins["bind"] != DEFAULT:
         names = ", ".join(each.name for each in activation.sockets)
         yield f"bind (from {loaded.origins['bind']}) is ignored: the service manager has handed over sockets ({names})."
+
+
+def _control(loaded: Loaded) -> Where | None:
+    config = loaded.config
+    return (
+        None if config.control_socket_disable else where(config.control_socket, config.control_socket_mode, os.environ)
+    )
 
 
 def _scoreboard(config: Config, before: Program | None) -> Scoreboard:

@@ -27,8 +27,9 @@ from tonnage.supervisor.facts import (
 )
 from tonnage.supervisor.orders import Hatch, Spawn
 from tonnage.supervisor.spawn import ask_zygote, fork_worker, hatch
-from tonnage.supervisor.state import NO_SLOT
+from tonnage.supervisor.state import NO_SLOT, Record
 from tonnage.system import processes
+from tonnage.system.scoreboard import Reading
 
 MOST_AT_ONCE = 1024  # more than a socket holds: the last words of the dead are read whole, the living cannot hold us up
 
@@ -84,6 +85,11 @@ class Crew:
         """For the log; 0 when it was never forked."""
         member = self.members.get(age)
         return member.pid if member is not None else 0
+
+    def read(self, worker: Record) -> Reading:
+        member = self.members.get(worker.age)
+        cradle = member.cradle if member is not None else self._cradles[worker.generation]
+        return cradle.release.scoreboard.read(worker.slot)
 
     def role(self, age: int) -> str:
         member = self.members.get(age)

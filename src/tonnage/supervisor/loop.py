@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 from tonnage import __version__, messages
-from tonnage.errors import ConfigError
+from tonnage.control.overview import Overview
+from tonnage.errors import ConfigError, TonnageError
 from tonnage.hooks import Server, ServerHook
 from tonnage.supervisor.berths import Berths
+from tonnage.supervisor.control import Control, Where
 from tonnage.supervisor.cradle import guard
 from tonnage.supervisor.crew import Crew
 from tonnage.supervisor.evidence import Evidence
@@ -34,6 +36,7 @@ from tonnage.supervisor.facts import (
     Tick,
     WorkerExited,
 )
+from tonnage.supervisor.herald import Herald
 from tonnage.supervisor.orders import (
     Abort,
     Adopt,
@@ -44,15 +47,19 @@ from tonnage.supervisor.orders import (
     Forget,
     Hatch,
     Kill,
+    NotReloaded,
     Order,
     Quit,
     ReadRelease,
+    ReloadAbandoned,
     ReopenLogs,
     Report,
     Spawn,
     Steering,
+    TookOver,
     WantChanged,
 )
+from tonnage.supervisor.overview import overview
 from tonnage.supervisor.policy import step, wake_at
 from tonnage.supervisor.releases import Releases
 from tonnage.supervisor.report import Names, report
@@ -60,6 +67,7 @@ from tonnage.supervisor.settings import Hooks, Release
 from tonnage.supervisor.state import NEVER, Phase, first
 from tonnage.supervisor.watch import Watch
 from tonnage.system.cgroup import oom_kills
+from tonnage.system.notify import Notifier
 from tonnage.system.pidfile import PidFile
 from tonnage.system.processes import set_title
 from tonnage.system.readiness import Readiness
@@ -80,11 +88,12 @@ IGNORED = (signal.SIGWINCH,)  # comes with every change of a terminal's size
 SIGNALS = (*MEANINGS, signal.SIGUSR2, *IGNORED, signal.SIGCHLD)
 
 
-def run(release: Release, reload: Callable[[], Release], *, log: logging.Logger) -> int:
+def run(release: Release, reload: Callable[[], Release], *, log: logging.Logger, control: Where | None = None) -> int:
     """Serve until told to stop; the exit code.
 
-    `reload` reads the settings again; what it raises is logged, and nothing has changed. Raises PidFileError,
-    ConfigError, and what `release.listen` raises, which is called when the pid file is ours and on_starting has run.
+    `reload` reads the settings again; what it raises is logged, and nothing has changed. `control` says where
+    operators may ask. Raises PidFileError, ConfigError, and what `release.listen` raises, which is called when the pid
+    file is ours and on_starting has run.
     """
     settings, hooks = release.settings, release.hooks
     log.info("Starting tonnage %s", __version__)
@@ -105,7 +114,7 @@ def run(release: Release, reload: Callable[[], Release], *, log: logging.Logger)
         cleanup.callback(berths.close)
         releases = Releases(reload, berths, server, log, belongings)
         releases.start(release)
-        return Supervisor(releases, wakeup, readiness).run()
+        return Supervisor(releases, wakeup, readiness, control).run()
 
 
 def _start_hook(hooks: Hooks, server: Server) -> None:
@@ -117,7 +126,7 @@ def _start_hook(hooks: Hooks, server: Server) -> None:
 
 
 class Supervisor:
-    def __init__(self, releases: Releases, wakeup: WakeUp, readiness: Readiness) -> None:
+    def __init__(self, releases: Releases, wakeup: WakeUp, readiness: Readiness, control: Where | None) -> None:
         self._releases = releases
         self._log = releases.log
         self._wakeup = wakeup
@@ -133,6 +142,12 @@ class Supervisor:
         self._state = first(releases.rules(releases.current), releases.current.settings.workers)
         self._facts: deque[Fact] = deque([Tick()])
         self._exit_code: int | None = None
+        self._started_at = time.monotonic()
+        self._herald = Herald(Notifier(os.environ, os.getpid()))
+        self._control = Control(self._selector, self._log, self._overview)
+        if control is not None:
+            self._control.open(control)
+        releases.belongings.extend([self._herald.close, self._control.forget])
 
     def run(self) -> int:
         settings = self._releases.current.settings
@@ -148,6 +163,8 @@ class Supervisor:
             code = EXIT_BUG
         finally:
             self._crew.end(settings.graceful_timeout_s)
+            self._control.close()
+            self._herald.close()
             self._selector.close()
         self._hook("on_exit", self._releases.current.hooks.on_exit)
         self._log.info("Shutting down: supervisor (pid: %d)", os.getpid())
@@ -161,13 +178,15 @@ class Supervisor:
     def _turn(self) -> None:
         """One fact, so that no signal has to wait for a series of anything."""
         now = time.monotonic()
-        self._learn(0.0 if self._facts else min(wake_at(self._state, now), self._watch.next_at) - now)
+        due = min(wake_at(self._state, now), self._watch.next_at, self._herald.next_at)
+        self._learn(0.0 if self._facts else due - now)
         self._facts.extend(self._watch.look(time.monotonic(), self._serving()))
         fact = self._facts.popleft() if self._facts else Tick()
         for order in step(self._state, fact, time.monotonic()):
             self._carry_out(order)
         if isinstance(fact, WorkerExited | ForkFailed):
             self._crew.bury(fact.age)
+        self._herald.turn(self._state, time.monotonic())
 
     def _serving(self) -> set[int]:
         return {age for age, worker in self._state.workers.items() if worker.phase is Phase.READY}
@@ -208,16 +227,26 @@ class Supervisor:
     def _change(self, order: ReadRelease | Adopt | Forget | CloseListeners) -> None:
         match order:
             case ReadRelease():
-                if (released := self._releases.read()) is not None:
-                    self._crew.adopts = self._releases.adopts
-                    self._facts.append(released)
+                self._read_release()
             case Adopt(generation):
                 if self._releases.adopt(generation):
+                    self._control.accepted(generation)
                     self._hook("on_reload", self._releases.current.hooks.on_reload)
             case Forget(generation):
                 self._releases.forget(generation)
             case CloseListeners():
                 self._releases.close()
+
+    def _read_release(self) -> None:
+        self._herald.reloading(self._state.newest, time.monotonic())
+        try:
+            released = self._releases.read()
+        except TonnageError as exc:
+            self._herald.refused()
+            self._control.refused(str(exc))
+            return
+        self._crew.adopts = self._releases.adopts
+        self._facts.append(released)
 
     def _steer(self, order: Steering) -> None:
         crew = self._crew
@@ -242,9 +271,20 @@ class Supervisor:
     def _say(self, event: Report | Abort) -> None:
         said = report(event, self._names)
         self._log.log(said.level, "%s", said.text)
+        match event:
+            case NotReloaded():
+                self._control.refused(said.text)
+            case ReloadAbandoned(generation):
+                self._control.settled(generation, ok=False, reason=said.text)
+            case TookOver(generation):
+                self._control.settled(generation, ok=True, reason=said.text)
+
+    def _overview(self) -> Overview:
+        listeners, now = self._releases.listeners, time.monotonic()
+        return overview(self._state, self._crew.pid, self._crew.read, listeners, self._started_at, now)
 
     def _announce(self) -> None:
-        urls = self._releases.urls
+        urls = [listener.url for listener in self._releases.listeners]
         self._log.info("Listening at: %s (%d)", ",".join(urls), os.getpid())
         self._hook("when_ready", self._releases.current.hooks.when_ready)
         try:

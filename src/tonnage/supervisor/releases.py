@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from tonnage.errors import TonnageError
+from tonnage.errors import ConfigError, TonnageError
 from tonnage.hooks import Server
 from tonnage.supervisor.berths import Berths
 from tonnage.supervisor.cradle import Cradle
 from tonnage.supervisor.facts import Released
 from tonnage.supervisor.settings import Release
 from tonnage.supervisor.state import Rules
+from tonnage.system.listeners import Listener
 from tonnage.system.processes import become_subreaper
 
 
@@ -35,7 +36,6 @@ class Releases:
         self.log = log
         self.belongings = belongings
         self.adopts = False  # workers of a zygote become our children
-        self.refused = ""  # why the last reload came to nothing
         self._reload = reload
         self._berths = berths
         self._incoming: list[Cradle] = []
@@ -46,8 +46,8 @@ class Releases:
         return self.cradles[self._generation].release
 
     @property
-    def urls(self) -> list[str]:
-        return [listener.url for listener in self.cradles[self._generation].listeners]
+    def listeners(self) -> list[Listener]:
+        return self.cradles[self._generation].listeners
 
     @staticmethod
     def rules(release: Release) -> Rules:
@@ -58,29 +58,29 @@ class Releases:
         self.cradles[1] = self._cradle(self._loadable(release))
         self._show()
 
-    def read(self) -> Released | None:
-        """None: it is refused, logged, and nothing has changed."""
-        self.refused = ""
+    def read(self) -> Released:
+        """Raises TonnageError, which is logged: then nothing has changed."""
         try:
-            release = self._loadable(self._reload())
-            cradle = self._cradle(release)
-            try:
-                release.apply()
-            except TonnageError:
-                self._berths.leave(cradle.listeners)
-                raise
+            cradle = self._read()
         except TonnageError as exc:
-            self.refused = str(exc)
             self.log.error("Nothing is reloaded, the server goes on as it was: %s", exc)
-            return None
+            raise
         except Exception as exc:
-            self.refused = f"{type(exc).__name__}: {exc}"
             self.log.exception("Nothing is reloaded, the server goes on as it was. This is a bug; please report it.")
-            return None
-        for note in release.notes:
+            raise ConfigError(f"{type(exc).__name__}: {exc}") from exc
+        for note in cradle.release.notes:
             self.log.info("Reload: %s", note)
         self._incoming.append(cradle)
-        return Released(self.rules(release), release.settings.workers)
+        return Released(self.rules(cradle.release), cradle.release.settings.workers)
+
+    def _read(self) -> Cradle:
+        cradle = self._cradle(self._loadable(self._reload()))
+        try:
+            cradle.release.apply()
+        except Exception:
+            self._berths.leave(cradle.listeners)
+            raise
+        return cradle
 
     def adopt(self, generation: int) -> bool:
         """The one that was read last, or one to go back to; whether it is new."""
