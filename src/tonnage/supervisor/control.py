@@ -16,7 +16,8 @@ All that the loop has to do (each is one line there):
 
 A supervisor that an upgrade has started opens heir(where(...)), and calls control.promote() when the old one is gone.
 
-Who waits is told every line that the log gets meanwhile (info and above): nothing needs to be said twice.
+Who waits is told every line that the log gets meanwhile (info and above): nothing needs to be said twice. What the log
+need not know, control.progress(text) tells.
 """
 
 from __future__ import annotations
@@ -132,6 +133,10 @@ class Control:
             return isinstance(peer.waiting, Reload) and asked is not None and asked <= generation
 
         self._end(concerned, Done(ok, reason))
+
+    def progress(self, text: str) -> None:
+        """For who waits; the log is not told."""
+        self._tell(text)
 
     def upgraded(self, ok: bool, reason: str, pid: int | None = None) -> None:
         self._end(lambda peer: isinstance(peer.waiting, Upgrade), Done(ok, reason, pid))

@@ -2,7 +2,7 @@
 
 Read off the policy's state after each turn, so it says what is, not what was ordered. All that the loop has to do:
 
-    herald = Herald(Notifier(os.environ, os.getpid()))
+    herald = Herald(Notifier(os.environ, os.getpid()), control.progress)
     belongings.append(herald.close)                # called in forked children
     herald.reloading(state.newest, now)            # before the settings are read again
     herald.refused()                               # they cannot be: nothing has changed
@@ -15,6 +15,8 @@ for it, and a manager left waiting would call the unit failed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tonnage.supervisor.state import NEVER, Mode, Phase, State
 from tonnage.system.notify import Notifier
 
@@ -22,11 +24,14 @@ UP = (Mode.STARTING, Mode.SERVING)
 
 
 class Herald:
-    def __init__(self, notifier: Notifier) -> None:
+    def __init__(self, notifier: Notifier, tell: Callable[[str], object] = str) -> None:
+        """`tell` is called with each new line of status; operators who wait for a reload hear how far it is."""
         self.heir: int | None = None
         self.next_at = NEVER if notifier.beat_s is None else float("-inf")
         self._notifier = notifier
-        self._said = ""
+        self._tell = tell
+        self._said = ""  # to the service manager
+        self._told = ""
         self._mode = Mode.STARTING
         self._reloading_from: int | None = None  # the newest generation when it began
 
@@ -45,6 +50,9 @@ class Herald:
             self.next_at = now + self._notifier.beat_s
             self._notifier.alive()
         before, self._mode = self._mode, state.mode
+        if (status := _status(state)) != self._told:
+            self._told = status
+            self._tell(status)
         if state.mode in UP:
             self._serve(state, was_ready=before is Mode.SERVING)
         elif before in UP:
@@ -54,7 +62,7 @@ class Herald:
         self._notifier.close()
 
     def _serve(self, state: State, *, was_ready: bool) -> None:
-        said, status = self._said, _status(state)
+        said, status = self._said, self._told
         if state.mode is Mode.SERVING and (not was_ready or self._has_reloaded(state)):
             self._reloading_from = None
             self._notifier.ready(status)
@@ -76,7 +84,10 @@ class Herald:
 
 
 def _status(state: State) -> str:
-    ready = sum(worker.phase is Phase.READY for worker in state.workers.values())
-    draining = sum(worker.phase not in (Phase.READY, Phase.BOOTING) for worker in state.workers.values())
-    leaving = f", {draining} leaving" if draining else ""
-    return f"Generation {state.generation}: {ready} of {state.want} workers ready{leaving}"
+    ready = [worker.generation for worker in state.workers.values() if worker.phase is Phase.READY]
+    fresh = ready.count(state.generation)
+    text = f"Generation {state.generation}: {fresh} of {state.want} workers ready"
+    if fresh < len(ready):
+        text += f", {len(ready) - fresh} of another one"
+    leaving = sum(worker.phase not in (Phase.READY, Phase.BOOTING) for worker in state.workers.values())
+    return f"{text}, {leaving} leaving" if leaving else text

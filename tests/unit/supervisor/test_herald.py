@@ -21,7 +21,9 @@ class Service:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.bind(str(directory / "notify"))
         self.sock.setblocking(False)
-        self.herald = Herald(Notifier({"NOTIFY_SOCKET": str(directory / "notify"), **environ}, PID))
+        self.told: list[str] = []
+        notifier = Notifier({"NOTIFY_SOCKET": str(directory / "notify"), **environ}, PID)
+        self.herald = Herald(notifier, self.told.append)
         self.state = first(RULES, 2)
         self.now = 100.0
 
@@ -66,6 +68,20 @@ def test_a_reload_ends_with_ready_when_the_new_generation_has_taken_over(service
     assert service.learn(Released(RULES, 2), WorkerReady(3)) == []
     assert service.learn(WorkerReady(4)) == ["READY=1\nSTATUS=Generation 2: 2 of 2 workers ready, 2 leaving"]
     assert service.learn(WorkerExited(1, 0)) == ["STATUS=Generation 2: 2 of 2 workers ready, 1 leaving"]
+
+
+def test_who_waits_hears_how_far_a_reload_is(service: Service) -> None:
+    service.serve()
+    service.told.clear()
+    service.herald.reloading(service.state.newest, 100.0)
+    service.learn(Released(RULES, 2), WorkerReady(3), WorkerExited(1, 0), WorkerReady(4), WorkerExited(2, 0))
+    assert service.told == [
+        "Generation 2: 0 of 2 workers ready, 2 of another one",
+        "Generation 2: 1 of 2 workers ready, 1 of another one, 1 leaving",
+        "Generation 2: 1 of 2 workers ready, 1 of another one",
+        "Generation 2: 2 of 2 workers ready, 1 leaving",
+        "Generation 2: 2 of 2 workers ready",
+    ]
 
 
 def test_a_generation_that_is_given_up_ends_with_ready_too(service: Service) -> None:

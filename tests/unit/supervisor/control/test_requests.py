@@ -198,6 +198,6 @@ def test_an_heir_by_default_is_called_by_its_own_pid_anyway() -> None:
 
 def test_the_list_in_the_docstring_is_the_interface() -> None:
     assert module.__doc__ is not None
-    for name in ("open", "forget", "accepted", "refused", "settled", "upgraded", "close", "promote"):
+    for name in ("open", "forget", "accepted", "refused", "settled", "upgraded", "progress", "close", "promote"):
         assert f"control.{name}" in module.__doc__
         assert hasattr(Control, name)
