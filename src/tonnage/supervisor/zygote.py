@@ -106,11 +106,14 @@ def _spawn(cradle: Cradle, egg: Egg, age: int, slot: int, channel: int, stacks: 
 def _fork_again(
     cradle: Cradle, egg: Egg, worker: Worker, slot: int, channel: int, stacks: int, mask: signals.Mask
 ) -> NoReturn:
+    between = os.getpid()
     try:
         if os.fork():
             os._exit(0)
     except OSError as exc:
         os._exit(exc.errno or 1)
+    while os.getppid() == between:  # whoever knows our pid waits for it, and must be our parent by then
+        os.sched_yield()
     egg.channel.close()
     os.close(egg.stacks)
     seat = Seat(
