@@ -1,14 +1,18 @@
 """As a systemd service: a manager that hands over sockets, and listens to what it is told."""
 
+import select
 import shlex
 import signal
+import socket
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live.apps import HELLO, write_app
-from tests.live.server import command, serve
+from tests.live.apps import HELLO, Gate, write_app
+from tests.live.server import PATIENCE_S, TCP, command, serve, start
 
 OPENS = """
 import os, socket, sys
@@ -69,3 +73,87 @@ def test_sockets_for_another_process_are_left_alone_and_told_of(tmp_path: Path) 
     with serve("app", cwd=tmp_path, env={"LISTEN_FDS": "1", "LISTEN_PID": "1"}) as server:
         server.log.wait_for("are for process 1, and this is [0-9]+: they are not used")
         assert server.get().status == 200
+
+
+# -- what it is told ---------------------------------------------------------------------------------------------------
+
+SLOW_IMPORT = "from gates import pass_gate\npass_gate('import')\n" + HELLO
+
+
+class Manager:
+    """Its notify socket; each message is a dictionary."""
+
+    def __init__(self, path: Path) -> None:
+        self.environ = {"NOTIFY_SOCKET": str(path)}
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(str(path))
+        self.sock.settimeout(PATIENCE_S)
+
+    def hears(self, name: str) -> list[dict[str, str]]:
+        """All messages up to the first that says it."""
+        messages: list[dict[str, str]] = []
+        while not messages or name not in messages[-1]:
+            messages.append(dict(line.split("=", 1) for line in self.sock.recv(4096).decode().splitlines()))
+        return messages
+
+    def has_heard(self) -> set[str]:
+        """What has come already, by name."""
+        found: set[str] = set()
+        while select.select([self.sock], [], [], 0)[0]:
+            found |= {line.partition("=")[0] for line in self.sock.recv(4096).decode().splitlines()}
+        return found
+
+
+@pytest.fixture
+def manager() -> Iterator[Manager]:
+    with tempfile.TemporaryDirectory() as directory:
+        found = Manager(Path(directory, "notify"))
+        yield found
+        found.sock.close()
+
+
+def test_the_unit_is_active_when_a_worker_serves_and_not_before(tmp_path: Path, manager: Manager) -> None:
+    write_app(tmp_path, SLOW_IMPORT)
+    gate = Gate(tmp_path, "import")
+    process, ready = start("app", "--bind", TCP, cwd=tmp_path, env=manager.environ)
+    with process, ready:
+        gate.wait_until_reached()
+        assert "READY" not in manager.has_heard()
+        gate.open()
+        assert manager.hears("READY")[-1]["STATUS"] == "Generation 1: 1 of 1 workers ready"
+        process.terminate()
+        assert manager.hears("STOPPING")[-1]["STATUS"] == "Stopping, finishing what is in flight"
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+
+
+def test_a_reload_begins_and_ends_for_the_manager_too(tmp_path: Path, manager: Manager) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", cwd=tmp_path, env=manager.environ) as server:
+        manager.hears("READY")
+        server.signal(signal.SIGHUP)
+        began = manager.hears("RELOADING")[-1]
+        assert int(began["MONOTONIC_USEC"]) > 0
+        assert manager.hears("READY")[-1]["STATUS"].startswith("Generation 2: 1 of 1 workers ready")
+
+
+@pytest.mark.parametrize(
+    ("file", "text"), [("app.py", "raise RuntimeError('no')"), ("gunicorn.conf.py", "workers = = 2")]
+)
+def test_one_that_comes_to_nothing_ends_as_well(tmp_path: Path, manager: Manager, file: str, text: str) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", cwd=tmp_path, env=manager.environ, tracebacks=True) as server:
+        manager.hears("READY")
+        (tmp_path / file).write_text(text)
+        server.signal(signal.SIGHUP)
+        manager.hears("RELOADING")
+        manager.hears("READY")
+        assert server.get().status == 200
+
+
+def test_signs_of_life_come_while_there_is_nothing_to_do(tmp_path: Path, manager: Manager) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", cwd=tmp_path, env={**manager.environ, "WATCHDOG_USEC": "100000"}):
+        manager.hears("READY")
+        for _ in range(5):
+            manager.hears("WATCHDOG")

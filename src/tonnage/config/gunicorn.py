@@ -60,7 +60,6 @@ UWSGI_DETAIL = NotYet("uwsgi protocol")
 PASTE = NotYet("PasteDeploy", stops="there is no other application to serve")
 DIRTY = NotYet("job processes", stops="the application would call processes that do not run")
 DIRTY_DETAIL = NotYet("job processes")
-CONTROL = NotYet("control interface")
 
 VERDICTS: dict[str, Verdict] = {
     # configuration, sockets, workers
@@ -166,9 +165,9 @@ VERDICTS: dict[str, Verdict] = {
     "check_config": Same("also tries the binds, the TLS files and the worker class"),
     "print_config": Same("also says where each value comes from"),
     # control interface
-    "control_socket": CONTROL,
-    "control_socket_mode": CONTROL,
-    "control_socket_disable": CONTROL,
+    "control_socket": Same("called by the server's pid; `tonnage status` and the like ask it, gunicornc cannot"),
+    "control_socket_mode": SAME,
+    "control_socket_disable": SAME,
     # job processes, "dirty arbiters"
     "dirty_apps": DIRTY,
     "dirty_workers": DIRTY_DETAIL,

@@ -1,0 +1,104 @@
+"""tonnage status, reload and stop, from another terminal."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.live.apps import HELD, HELLO, Gate, write_app
+from tests.live.server import Ended, run, serve
+
+CONTROL = ["--control-socket", "control"]
+
+
+def ask(command: str, *words: str, cwd: Path) -> Ended:
+    return run(command, *words, *CONTROL, cwd=cwd)
+
+
+def test_status_tells_what_every_worker_does(tmp_path: Path, workers: list[str]) -> None:
+    write_app(tmp_path, HELD)
+    gate = Gate(tmp_path, "held")
+    with serve("app", *workers, *CONTROL, cwd=tmp_path) as server:
+        wire = server.connect()
+        wire.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+        gate.wait_until_reached()
+        page, found = ask("status", cwd=tmp_path), json.loads(ask("status", "--json", cwd=tmp_path).stdout)
+        gate.open()
+        assert wire.reply().status == 200
+        again = json.loads(ask("status", "--json", cwd=tmp_path).stdout)
+        assert (found["pid"], found["generation"], found["want"], found["mode"]) == (server.pid, 1, 1, "serving")
+        assert found["listeners"] == [{"url": server.urls[0], "waiting": 0, "limit": 2048}]
+        (worker,) = found["workers"]
+        assert [worker["pid"]] == server.workers()
+        assert (worker["slot"], worker["state"], worker["connections"], worker["requests"]) == (0, "ready", 1, 0)
+        assert [each["line"] for each in worker["in_flight"]] == ["GET /held HTTP/1.1"]
+        assert (again["workers"][0]["requests"], again["workers"][0]["in_flight"]) == (1, [])
+    assert page.code == 0
+    assert "1 of 1 workers ready" in page.stdout
+    assert "GET /held HTTP/1.1 (" in page.stdout
+
+
+def test_a_reload_is_over_when_the_new_code_serves(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", "--workers", "2", *CONTROL, cwd=tmp_path) as server:
+        write_app(tmp_path, HELLO.replace("hello", "hello again"))
+        done = ask("reload", cwd=tmp_path)
+        assert (done.code, done.stderr) == (0, "")
+        assert "reloaded: Generation 2 has taken over" in done.stdout
+        assert server.get().text == "hello again\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "why"),
+    [
+        ("app.py", "raise RuntimeError('the database is not there')", "the database is not there"),
+        ("app.py", "import sys; sys.exit(1)", "Generation 2 is given up"),
+        ("gunicorn.conf.py", "workers = = 2", "gunicorn.conf.py:1: SyntaxError"),
+        ("gunicorn.conf.py", "workers = 0", "workers = 0 (from gunicorn.conf.py:1) must be at least 1"),
+    ],
+)
+def test_a_reload_that_comes_to_nothing_says_why_and_the_old_code_serves(
+    tmp_path: Path, file: str, text: str, why: str
+) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", *CONTROL, cwd=tmp_path, tracebacks=True) as server:
+        (tmp_path / file).write_text(text)
+        done = ask("reload", cwd=tmp_path)
+        assert done.code == 1
+        assert why in done.output
+        assert "not reloaded: " in done.stderr
+        assert server.get().text == "hello\n"
+
+
+def test_a_stop_finishes_what_is_in_flight_and_is_over_when_the_server_is_gone(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", "--pid", "server.pid", *CONTROL, cwd=tmp_path) as server:
+        done = run("stop", "--pid", "server.pid", *CONTROL, cwd=tmp_path)
+        assert (done.code, done.stdout.splitlines()[-1]) == (0, "stopped")
+        assert not (tmp_path / "server.pid").exists()
+        assert not (tmp_path / "control").exists()
+        assert server.wait() == 0
+
+
+def test_by_default_the_socket_is_found_by_the_pid(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", "--pid", "server.pid", cwd=tmp_path) as server:
+        done = run("status", "--pid", "server.pid", cwd=tmp_path)
+        assert f"supervisor {server.pid} " in done.stdout
+
+
+def test_only_who_may_has_access(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", *CONTROL, "--control-socket-mode", "0o660", cwd=tmp_path):
+        assert stat.S_IMODE((tmp_path / "control").stat().st_mode) == 0o660
+
+
+def test_without_a_control_socket_it_serves_all_the_same(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", "--no-control-socket", *CONTROL, cwd=tmp_path) as server:
+        assert not (tmp_path / "control").exists()
+        assert server.get().status == 200
+    with serve("app", "--control-socket", "no/such/place", cwd=tmp_path) as server:
+        server.log.wait_for(r"\[INFO\] No control socket: .*no/such: No such file or directory\.|No control socket: ")
+        assert server.get().status == 200
