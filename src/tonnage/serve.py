@@ -1,6 +1,6 @@
 """The composition root: settings in, a running server out. Read this file first.
 
-    cli ── Loaded ──> serve() ──> supervisor.loop.run ── fork ──> work(seat) ──> workers.lifecycle ──> workers.service
+    cli ── Loaded ──> serve() ──> supervisor.start.run ── fork ──> work(seat) ──> workers.lifecycle ──> workers.service
                                   one process, no app             one per worker, imports the app
 
 `supervisor` and `workers` know nothing of each other; what a worker does reaches the supervisor as the callable `work`,
@@ -10,6 +10,7 @@ and with preload_app what a zygote does as the callable `load`. A reload makes a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +24,7 @@ from tonnage.config.sources import Loaded
 from tonnage.config.values import Address
 from tonnage.errors import ConfigError
 from tonnage.observe import access, log
-from tonnage.supervisor import loop
+from tonnage.supervisor import start, upgrade
 from tonnage.supervisor.control import Where, where
 from tonnage.supervisor.settings import Hooks, Release, Settings
 from tonnage.system.activation import Activation, take
@@ -40,6 +41,7 @@ SPARE_SLOTS = 64  # of the scoreboard: for workers added by SIGTTIN, and old one
 def serve(loaded: Loaded) -> int:
     """Serve until told to stop; the exit code. Raises TonnageError when it cannot start."""
     environ = dict(loaded.environ)
+    heirloom = upgrade.take(environ)
     activation = take(environ, os.getpid())
     program = Program(replace(loaded, environ=environ), Server(Baton(), activation))
     program.apply()
@@ -47,7 +49,14 @@ def serve(loaded: Loaded) -> int:
         log.error_log.info("%s", line)
     for line in (*loaded.warnings, *_odd_sockets(activation, loaded)):
         log.error_log.warning("%s", line)
-    return loop.run(program.release(), program.server.reload, log=log.error_log, control=_control(loaded))
+    return start.run(
+        program.release(),
+        program.server.reload,
+        upgrade.Command(tuple(sys.orig_argv[1:]), loaded.cwd, environ, tuple(each.name for each in activation.sockets)),
+        log=log.error_log,
+        control=_control(loaded),
+        heirloom=heirloom,
+    )
 
 
 @dataclass(slots=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 from tonnage import serve
 from tonnage.cli import daemon
 from tonnage.config.sources import Loaded
 from tonnage.errors import ConfigError
+from tonnage.supervisor.upgrade import VARIABLE
 
 
 def run(loaded: Loaded) -> int:
     refuse_the_impossible(loaded)
-    return daemon.detach(loaded, serve.serve) if loaded.config.daemon else serve.serve(loaded)
+    detached = VARIABLE in os.environ  # an upgrade has started us: there is no terminal to leave
+    return daemon.detach(loaded, serve.serve) if loaded.config.daemon and not detached else serve.serve(loaded)
 
 
 def refuse_the_impossible(loaded: Loaded) -> None:

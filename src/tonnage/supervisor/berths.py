@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tonnage.supervisor.settings import Release
 from tonnage.system.listeners import Listener, close_listeners
 
 
 class Berths:
-    def __init__(self) -> None:
-        self._open: dict[int, Listener] = {}  # by id(): two may have the same address
+    def __init__(self, inherited: Sequence[Listener] = ()) -> None:
+        """`inherited` are those of a supervisor that serves beside us; what of them is not wanted is closed."""
+        self.shared = bool(inherited)  # with another supervisor: the files of Unix sockets are not ours to remove
+        self._open = {id(listener): listener for listener in inherited}  # by id(): two may have the same address
         self._users: list[list[Listener]] = []
 
     def open(self, release: Release) -> list[Listener]:
@@ -20,16 +24,20 @@ class Berths:
         self._users.append(listeners)
         return listeners
 
+    @property
+    def all(self) -> list[Listener]:
+        return list(self._open.values())
+
     def leave(self, listeners: list[Listener]) -> None:
         """Close what nobody else uses."""
         self._users = [user for user in self._users if user is not listeners]
         used = {id(listener) for user in self._users for listener in user}
         unused = [listener for key, listener in self._open.items() if key not in used]
         self._open = {key: listener for key, listener in self._open.items() if key in used}
-        close_listeners(unused, unlink=True)
+        close_listeners(unused, unlink=not self.shared)
 
-    def close(self, *, unlink: bool = True) -> None:
-        close_listeners(self._open.values(), unlink=unlink)
+    def close(self) -> None:
+        close_listeners(self._open.values(), unlink=not self.shared)
         self._open.clear()
         self._users.clear()
 

@@ -50,6 +50,23 @@ class UpgradeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RestAsked:
+    """Another supervisor serves beside this one: let the workers go, and stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeirServes:
+    """The new supervisor that was started beside this one has a worker that is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeirGone:
+    """...or is no more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerForked:
     age: int
 
@@ -120,7 +137,7 @@ class Weighed:
     others: int
 
 
-Asked = StopAsked | ScaleAsked | ReloadAsked | Released | ReopenAsked
+Asked = StopAsked | ScaleAsked | ReloadAsked | Released | ReopenAsked | UpgradeAsked | RestAsked
 Failed = WorkerBootFailed | WorkerExited | ForkFailed
 Heard = Failed | WorkerForked | WorkerReady | WorkerTired | WorkerLeaving | WorkerHung  # of one process
-Fact = Tick | Asked | Heard | Weighed
+Fact = Tick | Asked | Heard | Weighed | HeirServes | HeirGone

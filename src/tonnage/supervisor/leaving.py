@@ -42,7 +42,7 @@ def stop(state: State, now: float, *, quick: bool) -> list[Order]:
     if not (was_up or (quick and state.mode is Mode.DRAINING)):
         return []
     state.mode = Mode.QUITTING if quick else Mode.DRAINING
-    delay_s = 0.0 if quick else state.rules.drain_delay_s
+    delay_s = 0.0 if quick or state.has_heir else state.rules.drain_delay_s
     if was_up or state.close_at != NEVER:
         state.close_at = now + delay_s
     orders = close_when_due(state, now)
@@ -50,7 +50,7 @@ def stop(state: State, now: float, *, quick: bool) -> list[Order]:
         if quick and worker.phase in (Phase.BOOTING, Phase.READY, Phase.DRAINING):
             orders.append(quit_now(worker, now))
         elif not quick and worker.phase in (Phase.BOOTING, Phase.READY):
-            orders.append(let_go(state, worker, now, delay_s=delay_s, serve_queue=True))
+            orders.append(let_go(state, worker, now, delay_s=delay_s, serve_queue=not state.has_heir))
     return orders + [quit_now(zygote, now) for zygote in state.zygotes.values() if zygote.phase is not Phase.QUITTING]
 
 

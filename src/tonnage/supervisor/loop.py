@@ -8,32 +8,33 @@ things that can hold it up.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import selectors
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable
 
-from tonnage import __version__, messages
+from tonnage import messages
 from tonnage.control.overview import Overview
-from tonnage.errors import ConfigError, TonnageError
-from tonnage.hooks import Server, ServerHook
-from tonnage.supervisor.berths import Berths
-from tonnage.supervisor.control import Control, Where
+from tonnage.errors import TonnageError
+from tonnage.hooks import ServerHook
+from tonnage.supervisor.control import Control, Where, heir
 from tonnage.supervisor.cradle import guard
 from tonnage.supervisor.crew import Crew
 from tonnage.supervisor.evidence import Evidence
 from tonnage.supervisor.facts import (
     Fact,
     ForkFailed,
+    HeirGone,
+    HeirServes,
     ReloadAsked,
     ReopenAsked,
+    RestAsked,
     ScaleAsked,
     StopAsked,
     Tick,
+    UpgradeAsked,
     WorkerExited,
 )
 from tonnage.supervisor.herald import Herald
@@ -48,6 +49,7 @@ from tonnage.supervisor.orders import (
     Hatch,
     Kill,
     NotReloaded,
+    NotUpgraded,
     Order,
     Quit,
     ReadRelease,
@@ -55,23 +57,21 @@ from tonnage.supervisor.orders import (
     ReopenLogs,
     Report,
     Spawn,
+    StartHeir,
     Steering,
     TookOver,
     WantChanged,
 )
+from tonnage.supervisor.outfit import Outfit
 from tonnage.supervisor.overview import overview
 from tonnage.supervisor.policy import step, wake_at
-from tonnage.supervisor.releases import Releases
 from tonnage.supervisor.report import Names, report
-from tonnage.supervisor.settings import Hooks, Release
 from tonnage.supervisor.state import NEVER, Phase, first
+from tonnage.supervisor.upgrade import Upgrade
 from tonnage.supervisor.watch import Watch
 from tonnage.system.cgroup import oom_kills
 from tonnage.system.notify import Notifier
-from tonnage.system.pidfile import PidFile
 from tonnage.system.processes import set_title
-from tonnage.system.readiness import Readiness
-from tonnage.system.signals import WakeUp
 
 EXIT_BUG = 255  # Gunicorn's
 
@@ -83,56 +83,22 @@ MEANINGS: dict[int, Fact] = {
     signal.SIGTTIN: ScaleAsked(+1),
     signal.SIGTTOU: ScaleAsked(-1),
     signal.SIGUSR1: ReopenAsked(),
+    signal.SIGUSR2: UpgradeAsked(),
+    signal.SIGWINCH: RestAsked(),
 }
-IGNORED = (signal.SIGWINCH,)  # comes with every change of a terminal's size
-SIGNALS = (*MEANINGS, signal.SIGUSR2, *IGNORED, signal.SIGCHLD)
-
-
-def run(release: Release, reload: Callable[[], Release], *, log: logging.Logger, control: Where | None = None) -> int:
-    """Serve until told to stop; the exit code.
-
-    `reload` reads the settings again; what it raises is logged, and nothing has changed. `control` says where
-    operators may ask. Raises PidFileError, ConfigError, and what `release.listen` raises, which is called when the pid
-    file is ours and on_starting has run.
-    """
-    settings, hooks = release.settings, release.hooks
-    log.info("Starting tonnage %s", __version__)
-    with ExitStack() as cleanup:
-        wakeup = WakeUp(SIGNALS)
-        cleanup.callback(wakeup.close)
-        readiness = Readiness(settings.ready_fd)
-        cleanup.callback(readiness.close)
-        belongings = [wakeup.close, readiness.close]
-        if settings.pidfile is not None:
-            pidfile = PidFile(settings.pidfile)
-            pidfile.claim()
-            cleanup.callback(pidfile.release)
-            belongings.append(pidfile.forget)
-        server = Server(hooks.cfg, log, os.getpid(), (), settings.workers)
-        _start_hook(hooks, server)
-        berths = Berths()
-        cleanup.callback(berths.close)
-        releases = Releases(reload, berths, server, log, belongings)
-        releases.start(release)
-        return Supervisor(releases, wakeup, readiness, control).run()
-
-
-def _start_hook(hooks: Hooks, server: Server) -> None:
-    if hooks.on_starting is not None:
-        try:
-            hooks.on_starting(server)
-        except Exception as exc:
-            raise ConfigError(f"the hook on_starting raised {type(exc).__name__}: {exc}") from exc
+QUIET = (signal.SIGWINCH,)  # comes with every change of a terminal's size
+SIGNALS = (*MEANINGS, signal.SIGCHLD)
 
 
 class Supervisor:
-    def __init__(self, releases: Releases, wakeup: WakeUp, readiness: Readiness, control: Where | None) -> None:
-        self._releases = releases
+    def __init__(self, outfit: Outfit, control: Where | None) -> None:
+        self._outfit = outfit
+        self._releases = releases = outfit.releases
         self._log = releases.log
-        self._wakeup = wakeup
-        self._readiness = readiness
+        self._wakeup = outfit.wakeup
+        self._readiness = outfit.readiness
         self._selector = selectors.DefaultSelector()
-        self._selector.register(wakeup, selectors.EVENT_READ, self._read_signals)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._read_signals)
         evidence = Evidence(oom_kills())
         self._crew = crew = Crew(releases.cradles, self._selector, evidence)
         crew.adopts = releases.adopts
@@ -143,11 +109,12 @@ class Supervisor:
         self._facts: deque[Fact] = deque([Tick()])
         self._exit_code: int | None = None
         self._started_at = time.monotonic()
-        self._herald = Herald(Notifier(os.environ, os.getpid()))
         self._control = Control(self._selector, self._log, self._overview)
+        self._herald = Herald(Notifier(os.environ, os.getpid()), self._control.progress)
         if control is not None:
-            self._control.open(control)
-        releases.belongings.extend([self._herald.close, self._control.forget])
+            self._control.open(heir(control) if outfit.heirloom is not None else control)
+        self._upgrade = Upgrade(outfit.command, self._selector, self._log)
+        releases.belongings.extend([self._herald.close, self._control.forget, self._upgrade.close])
 
     def run(self) -> int:
         settings = self._releases.current.settings
@@ -182,11 +149,16 @@ class Supervisor:
         self._learn(0.0 if self._facts else due - now)
         self._facts.extend(self._watch.look(time.monotonic(), self._serving()))
         fact = self._facts.popleft() if self._facts else Tick()
+        if isinstance(fact, HeirServes | HeirGone):
+            self._hear_of_heir(fact)
         for order in step(self._state, fact, time.monotonic()):
             self._carry_out(order)
         if isinstance(fact, WorkerExited | ForkFailed):
             self._crew.bury(fact.age)
         self._herald.turn(self._state, time.monotonic())
+        if self._outfit.inherits():
+            self._log.info("Supervisor %d has taken over.", os.getpid())
+            self._control.promote()
 
     def _serving(self) -> set[int]:
         return {age for age, worker in self._state.workers.items() if worker.phase is Phase.READY}
@@ -199,12 +171,11 @@ class Supervisor:
         for number in self._wakeup.read():
             if number == signal.SIGCHLD:
                 yield from self._crew.reap()
-            elif number not in IGNORED:
-                self._log.info("Handling signal: %s", signal.Signals(number).name.removeprefix("SIG").lower())
-                if number == signal.SIGUSR2:
-                    self._log.warning("Upgrade by signal is not built yet: nothing is done. Restart instead.")
-                else:
-                    yield MEANINGS[number]
+                yield from self._upgrade.reap()
+            else:
+                if number not in QUIET:
+                    self._log.info("Handling signal: %s", signal.Signals(number).name.removeprefix("SIG").lower())
+                yield MEANINGS[number]
 
     def _carry_out(self, order: Order) -> None:
         match order:
@@ -212,6 +183,8 @@ class Supervisor:
                 self._steer(order)
             case ReadRelease() | Adopt() | Forget() | CloseListeners():
                 self._change(order)
+            case StartHeir():
+                self._start_heir()
             case ReopenLogs():
                 self._releases.current.reopen_logs()
                 self._crew.tell_all(messages.ReopenLogs())
@@ -248,6 +221,21 @@ class Supervisor:
         self._crew.adopts = self._releases.adopts
         self._facts.append(released)
 
+    def _start_heir(self) -> None:
+        releases = self._releases
+        if why := self._upgrade.start(releases.berths.all, releases.server, releases.current.hooks.pre_exec):
+            self._say(NotUpgraded(why))
+        else:
+            releases.berths.shared = True
+
+    def _hear_of_heir(self, fact: HeirServes | HeirGone) -> None:
+        if isinstance(fact, HeirServes):
+            self._herald.heir = self._upgrade.pid
+            self._control.upgraded(ok=True, reason="the new supervisor serves", pid=self._upgrade.pid)
+        else:
+            self._herald.heir = None
+            self._releases.berths.shared = self._outfit.heirloom is not None
+
     def _steer(self, order: Steering) -> None:
         crew = self._crew
         match order:
@@ -276,6 +264,8 @@ class Supervisor:
                 self._control.refused(said.text)
             case ReloadAbandoned(generation):
                 self._control.settled(generation, ok=False, reason=said.text)
+            case NotUpgraded(reason):
+                self._control.upgraded(ok=False, reason=reason)
             case TookOver(generation):
                 self._control.settled(generation, ok=True, reason=said.text)
 

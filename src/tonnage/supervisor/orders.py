@@ -62,6 +62,11 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class StartHeir:
+    """Start a new supervisor beside this one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRelease:
     """Read the settings again."""
 
@@ -109,7 +114,9 @@ class Finish:
 
 
 Steering = Spawn | Hatch | Drain | Quit | Abort | Kill  # of one process
-Deed = Steering | ReadRelease | Adopt | Forget | ReopenLogs | Announce | CloseListeners | WantChanged | Finish
+Deed = (
+    Steering | StartHeir | ReadRelease | Adopt | Forget | ReopenLogs | Announce | CloseListeners | WantChanged | Finish
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +207,17 @@ class NotReloaded:
 
 
 @dataclass(frozen=True, slots=True)
+class NotUpgraded:
+    reason: str
+    undone: bool = False  # it has served already
+
+
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """No worker is left to this supervisor: another one serves."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recycled:
     """It is being replaced."""
 
@@ -215,6 +233,6 @@ class NotScaled:
 
 Report = (
     Left | Crashed | BootFailure | NotForked | ReloadAbandoned | CrashLoop | ZygoteLost | TookOver | Proven
-    | NotReloaded | Recycled | NotScaled
+    | NotReloaded | NotUpgraded | Rests | Recycled | NotScaled
 )  # fmt: skip
 Order = Deed | Report

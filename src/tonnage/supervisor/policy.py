@@ -22,12 +22,16 @@ from tonnage.supervisor.facts import (
     Failed,
     ForkFailed,
     Heard,
+    HeirGone,
+    HeirServes,
     Released,
     ReloadAsked,
     ReopenAsked,
+    RestAsked,
     ScaleAsked,
     StopAsked,
     Tick,
+    UpgradeAsked,
     Weighed,
     WorkerBootFailed,
     WorkerExited,
@@ -43,10 +47,13 @@ from tonnage.supervisor.orders import (
     Finish,
     NotReloaded,
     NotScaled,
+    NotUpgraded,
     Order,
     Overdue,
     ReadRelease,
     ReopenLogs,
+    Rests,
+    StartHeir,
     WantChanged,
 )
 from tonnage.supervisor.state import NEVER, NO_SLOT, Mode, Phase, Record, State, most
@@ -75,8 +82,14 @@ def _take_in(state: State, fact: Fact, now: float) -> list[Order]:
     match fact:
         case StopAsked() | ScaleAsked() | ReopenAsked() | ReloadAsked() | Released():
             return _asked(state, fact, now)
+        case UpgradeAsked() | RestAsked():
+            return _asked_of_heir(state, fact)
         case Weighed():
             recycling.weigh(state, fact, now)
+        case HeirServes():
+            state.has_heir = True
+        case HeirGone(reason):
+            return _lose_heir(state, reason)
         case Tick():
             pass
         case _:
@@ -98,6 +111,24 @@ def _asked(state: State, fact: Asked, now: float) -> list[Order]:
         case ReloadAsked():
             return [ReadRelease()] if state.mode in UP else [NotReloaded()]
     return []
+
+
+def _asked_of_heir(state: State, fact: UpgradeAsked | RestAsked) -> list[Order]:
+    if isinstance(fact, UpgradeAsked):
+        return [StartHeir()] if state.mode is Mode.SERVING else [NotUpgraded("no worker serves yet, or no more")]
+    if not state.has_heir or state.mode not in UP or not state.want:  # the size of a terminal has changed
+        return []
+    state.rested_from, state.current.want = state.want, 0
+    return [WantChanged(0, state.rested_from), Rests()]
+
+
+def _lose_heir(state: State, reason: str) -> list[Order]:
+    lost: list[Order] = [NotUpgraded(reason, undone=state.has_heir)]
+    state.has_heir = False
+    if state.want or state.mode not in UP:
+        return lost
+    state.current.want = state.rested_from
+    return [*lost, WantChanged(state.want, 0)]
 
 
 def _hear_of(state: State, process: Record, fact: Heard, now: float) -> list[Order]:

@@ -37,7 +37,7 @@ class Releases:
         self.belongings = belongings
         self.adopts = False  # workers of a zygote become our children
         self._reload = reload
-        self._berths = berths
+        self.berths = berths
         self._incoming: list[Cradle] = []
         self._generation = 1
 
@@ -56,6 +56,7 @@ class Releases:
     def start(self, release: Release) -> None:
         """Raises BindError."""
         self.cradles[1] = self._cradle(self._loadable(release))
+        self.berths.leave([])  # of another supervisor's listeners those that we do not want
         self._show()
 
     def read(self) -> Released:
@@ -78,7 +79,7 @@ class Releases:
         try:
             cradle.release.apply()
         except Exception:
-            self._berths.leave(cradle.listeners)
+            self.berths.leave(cradle.listeners)
             raise
         return cradle
 
@@ -97,14 +98,14 @@ class Releases:
         return is_new
 
     def forget(self, generation: int) -> None:
-        self._berths.leave(self.cradles.pop(generation).listeners)
+        self.berths.leave(self.cradles.pop(generation).listeners)
 
     def close(self) -> None:
-        self._berths.close()
+        self.berths.close()
 
     def _cradle(self, release: Release) -> Cradle:
-        listeners = self._berths.open(release)
-        others = partial(self._berths.close_others, listeners)
+        listeners = self.berths.open(release)
+        others = partial(self.berths.close_others, listeners)
         return Cradle(release, self.server, listeners, self.log, self.belongings, others)
 
     def _loadable(self, release: Release) -> Release:

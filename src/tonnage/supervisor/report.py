@@ -16,11 +16,13 @@ from tonnage.supervisor.orders import (
     NotForked,
     NotReloaded,
     NotScaled,
+    NotUpgraded,
     Overdue,
     Proven,
     Recycled,
     ReloadAbandoned,
     Report,
+    Rests,
     TookOver,
     ZygoteLost,
 )
@@ -32,7 +34,7 @@ LOUD = 3  # failures in a row that are errors; what follows is the same again
 AS_TOLD = (0, 3, 4, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL, -signal.SIGABRT)
 
 OfProcess = Abort | Left | Crashed | BootFailure | NotForked | ZygoteLost | Recycled
-OfServer = ReloadAbandoned | CrashLoop | TookOver | Proven | NotReloaded | NotScaled
+OfServer = ReloadAbandoned | CrashLoop | TookOver | Proven | NotReloaded | NotUpgraded | Rests | NotScaled
 
 OVERDUE = {
     Overdue.GRACE: "it was still at work %g s after it was asked to drain (limit: --graceful-timeout). "
@@ -80,6 +82,12 @@ def _of_server(event: OfServer) -> Said:
             said = Said(logging.INFO, f"Generation {generation} has served for {after_s:g} s: it is the good one now.")
         case NotReloaded():
             said = Said(logging.WARNING, "The server stops: it is not reloaded.")
+        case NotUpgraded(reason, undone):
+            text = f"No new supervisor takes over, this one serves on: {reason.rstrip('.')}."
+            said = Said(logging.WARNING if undone else logging.ERROR, text)
+        case Rests():
+            text = "The workers go, another supervisor serves. HUP brings them back; TERM ends this one."
+            said = Said(logging.INFO, text)
         case NotScaled(want, most):
             room = f"the {most} this server was started with room for."
             said = Said(logging.WARNING, f"{want} workers are more than {room}")

@@ -83,6 +83,8 @@ class State:
     oldest_free_age: int = 1
     exit_code: int = 0
     close_at: float = NEVER  # when a stopping server stops listening
+    has_heir: bool = False  # another supervisor serves at the same listeners
+    rested_from: int = 0  # how many workers were wanted before they were sent away in its favour
     recycling: int = 0  # age of the worker that is being replaced, alone of its generation
     relieved_at: float = float("-inf")  # when a worker was last replaced for the memory of all
     workers: dict[int, Record] = field(default_factory=dict)

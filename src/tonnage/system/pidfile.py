@@ -60,6 +60,12 @@ class PidFile:
             raise
         self._held = fd
 
+    def promote(self, path: Path) -> None:
+        """Under another name from now on; whoever had it is gone."""
+        with suppress(OSError):  # its directory is read-only by now: the file is right, only not where it was looked for
+            self.path.replace(path)
+            self.path = path
+
     def release(self) -> None:
         """Remove the file if it is still ours."""
         if self._held is None:

@@ -35,7 +35,7 @@ class Play:
         for event in self.seen:
             if event.what == what and age in (None, event.age):
                 return event
-        for line in self.events:
+        while line := self.events.readline():
             self.seen.append(Event(**json.loads(line)))
             if self.seen[-1].what == what and age in (None, self.seen[-1].age):
                 return self.seen[-1]

@@ -20,7 +20,7 @@ from tonnage.config.values import Address, TcpAddress, UnixAddress
 from tonnage.errors import ConfigError, TonnageError
 from tonnage.hooks import Server, Worker
 from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
-from tonnage.supervisor import loop
+from tonnage.supervisor import loop, start, upgrade
 from tonnage.supervisor.facts import Fact, ScaleAsked
 from tonnage.supervisor.orders import Order
 from tonnage.supervisor.policy import step
@@ -139,6 +139,7 @@ def hooks() -> Hooks:
         post_fork=raising if SCRIPT["raising"] == "post_fork" else pair("post_fork"),
         worker_exit=pair("worker_exit"),
         child_exit=pair("child_exit"),
+        pre_exec=server("pre_exec"),
         on_exit=server("on_exit"),
     )
 
@@ -164,7 +165,10 @@ def main() -> int:
         loop.step = buggy  # type: ignore[attr-defined]
 
     try:
-        return loop.run(release(directory), lambda: reload(directory), log=log)
+        environ = dict(os.environ)
+        heirloom = upgrade.take(environ)
+        command = upgrade.Command(tuple(sys.orig_argv[1:]), Path.cwd(), environ)
+        return start.run(release(directory), lambda: reload(directory), command, log=log, heirloom=heirloom)
     except TonnageError as exc:
         log.error("%s", exc)  # as the command line shows it
         return exc.exit_code

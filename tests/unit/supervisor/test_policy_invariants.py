@@ -8,11 +8,15 @@ from tests.unit.supervisor.world import World
 from tonnage.supervisor.facts import (
     Fact,
     ForkFailed,
+    HeirGone,
+    HeirServes,
     Released,
     ReloadAsked,
     ReopenAsked,
+    RestAsked,
     ScaleAsked,
     StopAsked,
+    UpgradeAsked,
     Weighed,
     Weight,
     WorkerBootFailed,
@@ -29,6 +33,7 @@ from tonnage.supervisor.state import NEVER, Mode, Phase, Record, Rules
 
 AGES = st.integers(1, 60)
 WHICH = st.integers(0, 9)
+UP_PHASES = (Phase.BOOTING, Phase.READY)
 CODES = st.sampled_from([0, 1, 3, 4, 255, -2, -9, -11, -15])
 RULES = st.builds(
     Rules,
@@ -158,6 +163,18 @@ class Supervised(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.tell(ReopenAsked())
 
+    @rule()
+    def upgrade(self) -> None:
+        self.tell(UpgradeAsked())
+
+    @rule(serves=st.booleans())
+    def heir_serves_or_ends(self, *, serves: bool) -> None:
+        self.tell(HeirServes() if serves else HeirGone("why"))
+
+    @rule()
+    def rest(self) -> None:
+        self.tell(RestAsked())
+
     @rule(quick=st.booleans(), sure=st.integers(0, 9))
     def stop(self, *, quick: bool, sure: int) -> None:
         if sure == 0:  # or else most runs would be over before they begin
@@ -179,13 +196,13 @@ class Supervised(RuleBasedStateMachine):
 
     @invariant()
     def one_zygote_for_a_generation(self) -> None:
-        live = [zygote.generation for zygote in self.world.state.zygotes.values() if zygote.phase is not Phase.QUITTING]
+        live = [zygote.generation for zygote in self.world.state.zygotes.values() if zygote.phase in UP_PHASES]
         assert len(live) == len(set(live))
 
     @invariant()
     def what_is_missing_will_come(self) -> None:
         state = self.world.state
-        if state.mode in UP and not self.processes:
+        if state.mode in UP and not self.processes and state.want:
             assert wake_at(state, self.world.now) < NEVER, "nobody is there, and nothing would bring anybody"
 
     @invariant()

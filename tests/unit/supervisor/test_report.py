@@ -13,11 +13,13 @@ from tonnage.supervisor.orders import (
     NotForked,
     NotReloaded,
     NotScaled,
+    NotUpgraded,
     Overdue,
     Proven,
     Recycled,
     ReloadAbandoned,
     Report,
+    Rests,
     TookOver,
     ZygoteLost,
 )
@@ -134,6 +136,21 @@ def said(event: Report | Abort) -> tuple[str, str]:
             "Generation 2 has taken over. The one before it is kept for 30 s (--reload-bake).",
         ),
         (Proven(2, 30.0), "INFO", "Generation 2 has served for 30 s: it is the good one now."),
+        (
+            NotUpgraded("supervisor 7 exited with code 3"),
+            "ERROR",
+            "No new supervisor takes over, this one serves on: supervisor 7 exited with code 3.",
+        ),
+        (
+            NotUpgraded("supervisor 7 exited with code 0", undone=True),
+            "WARNING",
+            "No new supervisor takes over, this one serves on: supervisor 7 exited with code 0.",
+        ),
+        (
+            Rests(),
+            "INFO",
+            "The workers go, another supervisor serves. HUP brings them back; TERM ends this one.",
+        ),
         (NotReloaded(), "WARNING", "The server stops: it is not reloaded."),
         (
             Recycled(1, "it has answered 20 requests (--max-requests)"),
