@@ -385,10 +385,12 @@ class Loop:
             self._clients.linger(client, self._now)
 
     def _hang_up(self, client: Client) -> None:
-        if client.http.dropped:
-            self._clients.linger(client, self._now)
-        else:
+        """A client that asked for the close sends nothing more; any other may be sending at this moment."""
+        asked = client.head is not None and not client.head.keep_alive and client.head.method != "CONNECT"
+        if asked and not client.http.dropped:
             self._clients.close(client)
+        else:
+            self._clients.linger(client, self._now)
 
     def _after(self, seconds: float) -> float:
         return self._now + seconds if seconds > 0 else 0.0

@@ -26,3 +26,6 @@ def loggers() -> Iterator[None]:
         each.setLevel(level)
     manager.loggerDict.clear()
     manager.loggerDict.update(names)
+    for logger in names.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False  # dictConfig disables whatever it is not told of, other tests' loggers too
