@@ -1,9 +1,7 @@
 """As a systemd service: a manager that hands over sockets, and listens to what it is told."""
 
-import select
 import shlex
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.apps import HELLO, Gate, write_app
+from tests.live.manager import Manager
 from tests.live.server import PATIENCE_S, TCP, command, serve, start
 
 OPENS = """
@@ -78,30 +77,6 @@ def test_sockets_for_another_process_are_left_alone_and_told_of(tmp_path: Path) 
 # -- what it is told ---------------------------------------------------------------------------------------------------
 
 SLOW_IMPORT = "from gates import pass_gate\npass_gate('import')\n" + HELLO
-
-
-class Manager:
-    """Its notify socket; each message is a dictionary."""
-
-    def __init__(self, path: Path) -> None:
-        self.environ = {"NOTIFY_SOCKET": str(path)}
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.sock.bind(str(path))
-        self.sock.settimeout(PATIENCE_S)
-
-    def hears(self, name: str) -> list[dict[str, str]]:
-        """All messages up to the first that says it."""
-        messages: list[dict[str, str]] = []
-        while not messages or name not in messages[-1]:
-            messages.append(dict(line.split("=", 1) for line in self.sock.recv(4096).decode().splitlines()))
-        return messages
-
-    def has_heard(self) -> set[str]:
-        """What has come already, by name."""
-        found: set[str] = set()
-        while select.select([self.sock], [], [], 0)[0]:
-            found |= {line.partition("=")[0] for line in self.sock.recv(4096).decode().splitlines()}
-        return found
 
 
 @pytest.fixture

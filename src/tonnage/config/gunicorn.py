@@ -183,7 +183,7 @@ VERDICTS: dict[str, Verdict] = {
     "post_worker_init": SAME,
     "worker_int": SAME,
     "worker_abort": SAME,
-    "pre_exec": NotYet("upgrade"),
+    "pre_exec": SAME,
     "pre_request": SAME,
     "post_request": SAME,
     "child_exit": SAME,
