@@ -1,7 +1,7 @@
 """The servers that are compared: one entry each, with the command line that is run.
 
-Every server gets the settings its own manual gives for production on one core, no access log, and connection limits
-above what a case needs. What it cannot do shows when it is asked, and is reported; `cases` only spares the ceiling what
+Every server gets the settings its own manual gives for production on one core, no access log (but for one entry), and connection
+limits above what a case needs. What it cannot do shows when it is asked, and is reported; `cases` only spares the ceiling what
 makes no sense for it.
 """
 
@@ -55,6 +55,13 @@ class Peer:
 
 PEERS = (
     Peer("tonnage sync", "tonnage", f"{TONNAGE} --worker-class sync", "one thread per worker"),
+    Peer(
+        "tonnage sync, logging",
+        "tonnage",
+        f"{TONNAGE} --worker-class sync --access-logfile $scratch/access.log",
+        "the same with an access log, to a file",
+        cases=frozenset({"hello"}),
+    ),
     Peer("tonnage gthread", "tonnage", f"{TONNAGE} --worker-class gthread --threads 4", "4 threads per worker"),
     Peer("gunicorn sync", "gunicorn", f"{GUNICORN} --worker-class sync", "one thread per worker, no keep-alive"),
     Peer("gunicorn gthread", "gunicorn", f"{GUNICORN} --worker-class gthread --threads 4", "4 threads per worker"),
