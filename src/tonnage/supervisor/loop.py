@@ -66,6 +66,7 @@ from tonnage.supervisor.outfit import Outfit
 from tonnage.supervisor.overview import overview
 from tonnage.supervisor.policy import step, wake_at
 from tonnage.supervisor.report import Names, report
+from tonnage.supervisor.savings import Savings
 from tonnage.supervisor.state import NEVER, Phase, first
 from tonnage.supervisor.upgrade import Upgrade
 from tonnage.supervisor.watch import Watch
@@ -102,7 +103,7 @@ class Supervisor:
         evidence = Evidence(oom_kills())
         self._crew = crew = Crew(releases.cradles, self._selector, evidence)
         crew.adopts = releases.adopts
-        self._watch = Watch(self._crew, evidence)
+        self._watch = Watch(self._crew, evidence, Savings(self._log))
         self._names = Names(crew.pid, crew.role, crew.in_flight, crew.last_words)
         releases.belongings.extend([self._selector.close, self._crew.close])
         self._state = first(releases.rules(releases.current), releases.current.settings.workers)

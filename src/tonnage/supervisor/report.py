@@ -116,7 +116,7 @@ def _of_process(event: OfProcess, names: Names) -> Said:
             said = Said(logging.ERROR, f"No worker could be started: {reason}. {follows}")
         case ZygoteLost(age, generation, code):
             what = f"{who} of generation {generation} {how_it_ended(code)}. {names.last_words(age)}"
-            follows = "Its workers serve on. When the next is needed, the application is loaded again, from the disk."
+            follows = "Its workers serve on; for the next ones the application is loaded again, from the disk."
             said = Said(logging.WARNING, f"{what} {follows}")
         case Recycled(_, reason):
             said = Said(logging.INFO, f"{who} is being replaced: {reason.rstrip('.')}.")

@@ -19,6 +19,7 @@ from tonnage.supervisor.cradle import Member
 from tonnage.supervisor.crew import Crew
 from tonnage.supervisor.evidence import Evidence, described
 from tonnage.supervisor.facts import Fact, Weighed, Weight, WorkerHung
+from tonnage.supervisor.savings import Savings
 from tonnage.supervisor.state import NO_SLOT
 from tonnage.system import memory
 from tonnage.system.scoreboard import Reading
@@ -30,9 +31,10 @@ BUSY_WEIGH_S = 15.0  # and of one that is never idle
 
 
 class Watch:
-    def __init__(self, crew: Crew, evidence: Evidence) -> None:
+    def __init__(self, crew: Crew, evidence: Evidence, savings: Savings) -> None:
         self._crew = crew
         self._evidence = evidence
+        self._savings = savings
         self.next_at = 0.0
 
     def look(self, now: float, serving: Collection[int]) -> Iterable[Fact]:
@@ -42,6 +44,7 @@ class Watch:
         self.next_at = now + EVERY_S
         self._evidence.look()
         members = [member for member in self._crew.members.values() if member.age in serving]
+        self._savings.look(members, self._crew.members.values(), now)
         readings = {member.age: member.cradle.release.scoreboard.read(member.slot) for member in members}
         hung = (fact for member in members if (fact := _hung(member, readings[member.age])) is not None)
         return list(chain(hung, self._weigh(members, readings, now)))

@@ -41,9 +41,30 @@ def measure(pid: int, proc: Path = Path("/proc")) -> Sample:
         return Sample(_resident(pid, proc), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """What is in no file: the process's own data, before and after it is divided by who shares it."""
+
+    rss: int
+    pss: int
+
+
+def anonymous(pid: int, proc: Path = Path("/proc")) -> Anonymous | None:
+    """None: the kernel does not show it to us (before Linux 5.9, or somebody else's process)."""
+    try:
+        kib = _kib((proc / str(pid) / "smaps_rollup").read_bytes())
+        return Anonymous(kib[b"Anonymous"] * 1024, kib[b"Pss_Anon"] * 1024)
+    except (OSError, KeyError):
+        return None
+
+
 def _rolled_up(text: bytes) -> Sample:
-    kib = {line[: line.index(b":")]: int(line.split()[1]) for line in text.splitlines()[1:]}
+    kib = _kib(text)
     return Sample(kib[b"Rss"] * 1024, kib[b"Pss"] * 1024)
+
+
+def _kib(text: bytes) -> dict[bytes, int]:
+    return {line[: line.index(b":")]: int(line.split()[1]) for line in text.splitlines()[1:]}
 
 
 def _resident(pid: int, proc: Path) -> int:

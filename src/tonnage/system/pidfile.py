@@ -62,7 +62,7 @@ class PidFile:
 
     def promote(self, path: Path) -> None:
         """Under another name from now on; whoever had it is gone."""
-        with suppress(OSError):  # its directory is read-only by now: the file is right, only not where it was looked for
+        with suppress(OSError):  # its directory is read-only by now: the file is right, but not found
             self.path.replace(path)
             self.path = path
 

@@ -125,8 +125,8 @@ def said(event: Report | Abort) -> tuple[str, str]:
             ZygoteLost(1, 2, -9),
             "WARNING",
             (
-                "Worker (pid: 101) of generation 2 was killed by SIGKILL. Last words of 1. Its workers serve on. "
-                "When the next is needed, the application is loaded again, from the disk."
+                "Worker (pid: 101) of generation 2 was killed by SIGKILL. Last words of 1. Its workers serve on; "
+                "for the next ones the application is loaded again, from the disk."
             ),
         ),
         (TookOver(2, 0.0), "INFO", "Generation 2 has taken over."),
