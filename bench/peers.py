@@ -1,8 +1,8 @@
 """The servers that are compared: one entry each, with the command line that is run.
 
-Every server gets the settings its own manual gives for production on one core, no access log (but for one entry), and connection
-limits above what a case needs. What it cannot do shows when it is asked, and is reported; `cases` only spares the ceiling what
-makes no sense for it.
+Every server gets the settings its own manual gives for production on one core, no access log (but for one entry), and
+connection limits above what a case needs. What it cannot do shows when it is asked, and is reported; `cases` only
+spares the ceiling what makes no sense for it.
 """
 
 import shlex

@@ -167,7 +167,7 @@ class Connection(Reading):
         self._end()
         return tail
 
-    def refuse(self, error: RemoteProtocolError | int, retry_after_s: int | None = None) -> bytes:
+    def refuse(self, error: RemoteProtocolError | int, retry_after_s: int | None = None, *, date: bytes = b"") -> bytes:
         """A whole response that refuses and ends the connection; b"" when a response has begun already."""
         begun = self._writing == STARTED
         content = self.head is None or self.head.method != "HEAD"
@@ -175,7 +175,7 @@ class Connection(Reading):
         self._writing = STARTED
         self._framing = state.NOTHING
         status = error if isinstance(error, int) else error.status
-        return b"" if begun else write.refusal(status, content=content, retry_after_s=retry_after_s)
+        return b"" if begun else write.refusal(status, content=content, retry_after_s=retry_after_s, date=date)
 
     def _end(self) -> None:
         self._writing = WAITING

@@ -20,10 +20,14 @@ CR = 13
 SLASH = 47
 
 
+LONGEST_LOGGED = 8192  # octets of a refused request line
+
+
 class Reading:
     __slots__ = (
         "_at", "_buffer", "_chunked", "_ended", "_known", "_limits", "_owes_continue", "_policy", "_reading", "_tail",
-        "_to_read", "_trusted", "_watch", "dropped", "head", "keep_alive", "trailers",
+        "_to_read", "_trusted", "_watch", "dropped", "head", "keep_alive", "refused_line",
+        "trailers",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, policy: Policy, *, trusted: bool = False) -> None:
@@ -34,6 +38,7 @@ class Reading:
         self._buffer: bytes | bytearray = b""
         self._at = 0  # what is before it has been handed out
         self._ended = False
+        self.refused_line = b""  # of a head that could not be parsed, for the log
         self.dropped = False  # something was received, or is to come, that nobody will read
         self._reading = HEAD
         self._watch: Watch | None = None  # of a head that came in part
@@ -80,6 +85,7 @@ class Reading:
             if self._reading == BODY:
                 return self._next_content()
         except RemoteProtocolError:
+            self.refused_line = self.refused_line or _first_line(self._buffer[self._at :])
             self._close()
             raise
         return None
@@ -99,7 +105,11 @@ class Reading:
             return self._part_of_head() if data else None
         block = bytes(data[at:end])
         self._consume(end + 4)
-        head = parse(block, self._limits, self._policy, trusted=self._trusted)
+        try:
+            head = parse(block, self._limits, self._policy, trusted=self._trusted)
+        except RemoteProtocolError:
+            self.refused_line = _first_line(block)
+            raise
         if head.keep_alive and head.target[0] == SLASH:
             self._tail = block[len(head.line) :] + b"\r\n\r\n"
             self._known = head if len(self._tail) <= LONGEST_KNOWN else None
@@ -200,3 +210,7 @@ class Reading:
         self._owes_continue = False
         self._buffer = b""
         self._at = 0
+
+
+def _first_line(octets: bytes | bytearray) -> bytes:
+    return bytes(octets[:LONGEST_LOGGED]).partition(b"\n")[0].rstrip(b"\r")

@@ -155,16 +155,14 @@ def _line(name: str, value: str) -> bytes:
     return b"%b: %b\r\n" % (name.encode("ascii"), octets)
 
 
-def refusal(status: int, *, content: bool, retry_after_s: int | None) -> bytes:
+def refusal(status: int, *, content: bool, retry_after_s: int | None, date: bytes = b"") -> bytes:
     """A whole response that says no and ends the connection."""
     reason = REASONS.get(status, "Error")
     text = f"{status} {reason}\n"
     retry = "" if retry_after_s is None else f"Retry-After: {retry_after_s}\r\n"
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nServer: tonnage\r\nContent-Type: text/plain\r\n"
-        f"Content-Length: {len(text)}\r\n{retry}Connection: close\r\n\r\n"
-    )
-    return (head + text if content else head).encode("ascii")
+    start = f"HTTP/1.1 {status} {reason}\r\nServer: tonnage\r\n".encode()
+    rest = f"Content-Type: text/plain\r\nContent-Length: {len(text)}\r\n{retry}Connection: close\r\n\r\n".encode()
+    return b"".join([start, date, rest, text.encode() if content else b""])
 
 
 def frame(method: str, kind: int, minor: int, declared: int | None, length: int | None) -> tuple[int, bytes]:

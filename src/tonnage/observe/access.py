@@ -37,7 +37,7 @@ def open_access_log(config: Config) -> AccessLog | None:
 
 
 class AccessLog:
-    """Threads may call it at the same time; `flush` is for the worker's loop, before it sleeps and when it ends."""
+    """Threads may call it at the same time, and `flush` it too."""
 
     def __init__(self, pattern: str, write: Format) -> None:
         self._pattern = pattern
@@ -58,6 +58,11 @@ class AccessLog:
             lines.append(line)
             if len(lines) >= AT_MOST:
                 self.flush()
+
+    @property
+    def pending(self) -> int:
+        """Lines that are not written yet."""
+        return len(self._lines)
 
     def flush(self) -> None:
         handler = self._handler

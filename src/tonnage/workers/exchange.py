@@ -148,7 +148,11 @@ class Exchange:
     def refuse(self, status: int) -> None:
         """Answer without the application."""
         self.close = True
-        octets = self.http.refuse(status, RETRY_AFTER_S if status == 503 else None)
+        octets = self.http.refuse(status, RETRY_AFTER_S if status == 503 else None, date=self.tools.date())
+        if not octets:  # a response has begun; all that is left is to end it
+            self.abandon()
+            return
+        self.sent = len(octets) - octets.index(b"\r\n\r\n") - 4
         self.status = octets[9 : octets.index(b"\r\n")].decode()
         try:
             self._push(octets)
@@ -182,7 +186,8 @@ class Exchange:
     def whole(self, status: str, fields: ResponseFields, content: bytes) -> None:
         octets = self.http.respond_whole(status, fields, content, self.close, self.tools.date())
         self._claim(status, fields)
-        self.sent = len(content)
+        if self.http.sends_content:
+            self.sent = len(content)
         if self.http.excess:
             self._report_excess()
         self._push(octets)

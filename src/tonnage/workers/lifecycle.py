@@ -16,7 +16,7 @@ from typing import Protocol
 from tonnage.app.frames import format_exception
 from tonnage.app.load import LoadedApp, load_app
 from tonnage.config.model import Config
-from tonnage.errors import AppLoadError, TonnageError
+from tonnage.errors import AppLoadError, BootError, TonnageError
 from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
 from tonnage.observe.log import settle
 from tonnage.system import privileges
@@ -98,7 +98,10 @@ class Lifecycle:
     def _load(self) -> LoadedApp:
         app = self.loaded or load(self.config)
         if self.config.post_worker_init is not None:
-            self.config.post_worker_init(self.facade)
+            try:
+                self.config.post_worker_init(self.facade)
+            except Exception as exc:
+                raise BootError(f"the hook post_worker_init raised {type(exc).__name__}: {exc}") from exc
         if self.loaded is None:
             gc.collect()
             gc.freeze()  # what the application imported stays: the collector need not look at it again

@@ -81,15 +81,12 @@ def open_service(
     rules = _rules(
         config, seat, _witness(config, access, worker, log), lambda reason: seat.channel.send(Recycle(reason))
     )
-    loop = Loop(open_poller(), doors, tools, rules, seat.scoreboard.slot(seat.slot), threads, baton)
+    loop = Loop(open_poller(), doors, tools, rules, seat.scoreboard.slot(seat.slot), threads, baton, access)
     if config.health_path is not None:
         ask(app.call, config.health_path, doors[0].gateway)
-    if config.timeout > 0:
-        deadline = Deadline(loop, seat.channel, worker, config.worker_abort, rules.witness, access, log)
-        who = describe_worker(seat.age, seat.generation)
-        Watchdog(loop.dispatch, config.timeout, deadline, log, who).start()
-    if access is not None:
-        loop.at_turn_end(access.flush)
+    deadline = Deadline(loop, seat.channel, worker, config.worker_abort, rules.witness, access, log)
+    watchdog = Watchdog(loop.dispatch, config.timeout, deadline, log, describe_worker(seat.age, seat.generation))
+    watchdog.start(access.flush if access is not None else None)
     return loop
 
 

@@ -19,6 +19,7 @@ from tonnage.app.wsgi import Environ
 from tonnage.errors import RemoteProtocolError
 from tonnage.http.connection import Connection
 from tonnage.http.head import RequestHead
+from tonnage.observe.access import AccessLog
 from tonnage.system.baton import Baton
 from tonnage.system.scoreboard import Cell, Slot
 from tonnage.workers.client import Client, Door, Peer, Phase, SideDoor
@@ -37,20 +38,21 @@ from tonnage.workers.rules import Rules
 
 RECEIVE = 65536  # octets asked of one recv(2)
 TICK_S = 1.0
+FLUSH_S = 0.05  # a busy worker gathers lines of the access log for so long: one write(2) for many
 TURNED_AWAY = 256  # connections refused in one tick, when every worker is full
 NO_ENVIRON: Environ = {}
 
 
 class Loop:
     def __init__(
-        self, poller: Poller, doors: Sequence[Door], tools: Tools, rules: Rules, slot: Slot, threads: int, baton: Baton
-    ) -> None:
+        self, poller: Poller, doors: Sequence[Door], tools: Tools, rules: Rules, slot: Slot, threads: int, baton: Baton,
+        access: AccessLog | None = None,
+    ) -> None:  # fmt: skip
         self._clients = Clients(poller, slot)
         self.finished = False
         self.poller = poller
         self.tools = tools
         self._others: dict[int, Callable[[], None]] = {}
-        self._turn_ends: list[Callable[[], None]] = []
         self._rules = rules
         self._baton = baton
         self._timeouts = rules.timeouts
@@ -69,6 +71,8 @@ class Loop:
         self._leaving: Leaving | None = None
         self._recycle_at = rules.max_requests
         self._next_tick = 0.0
+        self._access = access
+        self._flush_at = 0.0
         self._now = monotonic()
         self.watch(self._mailbox.fileno(), self._mailbox.woken)
 
@@ -80,10 +84,6 @@ class Loop:
     def unwatch(self, fd: int) -> None:
         del self._others[fd]
         self.poller.unregister(fd)
-
-    def at_turn_end(self, action: Callable[[], None]) -> None:
-        """Call `action` before each sleep (the access log writes its lines then)."""
-        self._turn_ends.append(action)
 
     def run(self) -> None:
         """Until drained or told to quit."""
@@ -142,7 +142,8 @@ class Loop:
     def _wait(self) -> list[tuple[int, int]]:
         mailbox = self._mailbox
         mailbox.sleeping = True
-        events = self.poller.poll(0.0 if mailbox else TICK_S)
+        patience_s = FLUSH_S if self._access is not None and self._access.pending else TICK_S
+        events = self.poller.poll(0.0 if mailbox else patience_s)
         mailbox.sleeping = False
         return events
 
@@ -159,8 +160,10 @@ class Loop:
             self._next_tick = self._now + TICK_S
         if self._leaving is not None and not self._clients.open and not self._leaving.listens(self._now):
             self.finished = True
-        for action in self._turn_ends:
-            action()
+        log = self._access
+        if log is not None and log.pending and (self.finished or self._now >= self._flush_at):
+            log.flush()
+            self._flush_at = self._now + FLUSH_S
 
     def _review(self) -> None:
         leaving = self._leaving
@@ -375,12 +378,12 @@ class Loop:
         client.deadline = self._now + (IDLE_S if self._leaving is not None else self._timeouts.keepalive)
 
     def _refuse(self, client: Client, problem: RemoteProtocolError | int) -> None:
-        octets = client.http.refuse(problem, RETRY_AFTER_S if problem == 503 else None)
+        octets = client.http.refuse(problem, RETRY_AFTER_S if problem == 503 else None, date=self.tools.date())
         status = octets[9 : octets.index(b"\r\n")].decode()
         self.tools.log.debug("refused a request of %s with %s: %s", client.peer, status, problem)
         self._slot.count(int(status[:3]), 0, 0)
         if self._rules.witness is not None:
-            self._rules.witness.refused(client, status)
+            self._rules.witness.refused(client, status, len(octets) - octets.index(b"\r\n\r\n") - 4)
         if self._clients.write(client, octets):
             self._clients.linger(client, self._now)
 

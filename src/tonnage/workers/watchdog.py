@@ -12,6 +12,7 @@ scoreboard, kills the worker.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import threading
@@ -33,21 +34,23 @@ class Watchdog:
         who: str,
     ) -> None:  # fmt: skip
         self._dispatch = dispatch
-        self._timeout_ns = int(timeout_s * 1e9)
+        self._timeout_ns = timeout_s * 1e9 or math.inf
         self._condemn = condemn
         self._log = log
         self._who = who
         self._seen: dict[int, tuple[Exchange, int, int]] = {}  # thread -> exchange, when first seen, its CPU by then
-        self._look_s = min(LOOK_S, timeout_s / 2)
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._look_s = min(LOOK_S, timeout_s / 2 or LOOK_S)
 
-    def start(self) -> None:
-        self._thread.start()
+    def start(self, also: Callable[[], None] | None) -> None:
+        """`also` is called at each look: what the loop does by itself, but not while the application holds it."""
+        threading.Thread(target=self._run, args=(also,), name="watchdog", daemon=True).start()
 
-    def _run(self) -> None:
+    def _run(self, also: Callable[[], None] | None) -> None:
         while True:
             time.sleep(self._look_s)
             self.look(time.monotonic_ns())
+            if also is not None:
+                also()
 
     def look(self, now_ns: int) -> None:
         for thread, exchange in enumerate(self._dispatch.running):

@@ -17,7 +17,7 @@ from tonnage.workers.exchange import Exchange
 
 class Witness(Protocol):
     def answered(self, exchange: Exchange) -> None: ...  # on the loop's thread, when the application is done
-    def refused(self, client: Client, status: str) -> None: ...  # without asking the application
+    def refused(self, client: Client, status: str, sent: int) -> None: ...  # without asking the application
 
 
 class Request:
@@ -58,10 +58,11 @@ class AccessWitness:
             )
         )  # fmt: skip
 
-    def refused(self, client: Client, status: str) -> None:
+    def refused(self, client: Client, status: str, sent: int) -> None:
         peer = client.peer[0] if client.peer else ""
-        line = client.head.line if client.head else b""
-        self._access(Record(client.head, line, None, status, (), 0, time(), 0.0, peer))
+        head = client.http.head
+        line = head.line if head is not None else client.http.refused_line
+        self._access(Record(head, line, None, status, (), sent, time(), 0.0, peer))
 
 
 class HookWitness:
@@ -81,9 +82,9 @@ class HookWitness:
         if self._then is not None:
             self._then.answered(exchange)
 
-    def refused(self, client: Client, status: str) -> None:
+    def refused(self, client: Client, status: str, sent: int) -> None:
         if self._then is not None:
-            self._then.refused(client, status)
+            self._then.refused(client, status, sent)
 
 
 def before(hook: RequestHook | None, worker: Worker) -> Callable[[RequestHead], None] | None:
