@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tonnage.hooks import Server, Worker
 from tonnage.supervisor.settings import Release
-from tonnage.supervisor.state import NEVER
+from tonnage.supervisor.state import NEVER, Rules
 from tonnage.system.channel import Channel
 from tonnage.system.listeners import Listener
 from tonnage.system.memory import Sample
@@ -26,6 +26,10 @@ class Cradle:
     log: logging.Logger
     belongings: list[Callable[[], None]]  # each called in the child: closes what belongs to the supervisor alone
     close_others: Callable[[], None]  # in the child: the listeners of other generations
+
+    @property
+    def rules(self) -> Rules:
+        return self.release.settings.rules(self.release.scoreboard.slots, preload=self.has_zygote)
 
     @property
     def has_zygote(self) -> bool:

@@ -134,7 +134,9 @@ class Weighed:
     """What the workers take of the machine's memory, and what supervisor and zygotes do."""
 
     workers: tuple[Weight, ...]
-    others: int
+    others: (
+        int | None
+    )  # None: the sum cannot be known, for the kernel shows no PSS, only what counts shared pages often
 
 
 Asked = StopAsked | ScaleAsked | ReloadAsked | Released | ReopenAsked | UpgradeAsked | RestAsked

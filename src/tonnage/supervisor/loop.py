@@ -106,7 +106,7 @@ class Supervisor:
         self._watch = Watch(self._crew, evidence, Savings(self._log))
         self._names = Names(crew.pid, crew.role, crew.in_flight, crew.last_words)
         releases.belongings.extend([self._selector.close, self._crew.close])
-        self._state = first(releases.rules(releases.current), releases.current.settings.workers)
+        self._state = first(releases.rules, releases.current.settings.workers)
         self._facts: deque[Fact] = deque([Tick()])
         self._exit_code: int | None = None
         self._started_at = time.monotonic()

@@ -34,8 +34,13 @@ def weigh(state: State, fact: Weighed, now: float) -> None:
             worker.tired = (
                 f"it takes {weight.octets / MIB:.1f} MiB, more than {rules.worker_memory / MIB:g} (--max-worker-memory)"
             )
-    total = fact.others + sum(weight.octets for weight in fact.workers)
-    if not 0 < rules.total_memory < total or now < state.relieved_at + RELIEF_S or _is_busy(state):
+    total = (fact.others or 0) + sum(weight.octets for weight in fact.workers)
+    if (
+        fact.others is None
+        or not 0 < rules.total_memory < total
+        or now < state.relieved_at + RELIEF_S
+        or _is_busy(state)
+    ):
         return
     idle = [weight for weight in weights if weight.idle and _may_tire(ready[weight.age], now)]
     if idle:

@@ -46,12 +46,12 @@ class Releases:
         return self.cradles[self._generation].release
 
     @property
+    def rules(self) -> Rules:
+        return self.cradles[self._generation].rules
+
+    @property
     def listeners(self) -> list[Listener]:
         return self.cradles[self._generation].listeners
-
-    @staticmethod
-    def rules(release: Release) -> Rules:
-        return release.settings.rules(release.scoreboard.slots, preload=release.load is not None)
 
     def start(self, release: Release) -> None:
         """Raises BindError."""
@@ -72,7 +72,7 @@ class Releases:
         for note in cradle.release.notes:
             self.log.info("Reload: %s", note)
         self._incoming.append(cradle)
-        return Released(self.rules(cradle.release), cradle.release.settings.workers)
+        return Released(cradle.rules, cradle.release.settings.workers)
 
     def _read(self) -> Cradle:
         cradle = self._cradle(self._loadable(self._reload()))

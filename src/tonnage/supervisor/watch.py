@@ -35,6 +35,7 @@ class Watch:
         self._crew = crew
         self._evidence = evidence
         self._savings = savings
+        self._warned = False
         self.next_at = 0.0
 
     def look(self, now: float, serving: Collection[int]) -> Iterable[Fact]:
@@ -58,14 +59,25 @@ class Watch:
         for zygote in others:
             if now - zygote.sampled_at >= BUSY_WEIGH_S:
                 _sample(zygote, now)
-        yield Weighed(
-            tuple(
-                Weight(member.age, member.sample.share, not readings[member.age].busy)
-                for member in members
-                if member.sample is not None
-            ),
-            _own() + sum(zygote.sample.share for zygote in others if zygote.sample is not None),
+        weights = tuple(
+            Weight(member.age, member.sample.share, not readings[member.age].busy)
+            for member in members
+            if member.sample is not None
         )
+        yield Weighed(weights, self._others(members, others))
+
+    def _others(self, workers: list[Member], zygotes: list[Member]) -> int | None:
+        samples = [member.sample for member in (*workers, *zygotes) if member.sample is not None]
+        if all(sample.pss is not None for sample in samples):
+            return _own() + sum(zygote.sample.share for zygote in zygotes if zygote.sample is not None)
+        if not self._warned and any(member.cradle.rules.total_memory for member in workers):
+            self._warned = True
+            workers[0].cradle.log.warning(
+                "What all workers take together cannot be measured: this process may not read their smaps_rollup (it "
+                "needs CAP_SYS_PTRACE where workers run as another user). --max-total-memory has no effect, and "
+                "--max-worker-memory goes by RSS."
+            )
+        return None
 
 
 def _next(members: list[Member], readings: dict[int, Reading], now: float) -> Member | None:
