@@ -7,13 +7,13 @@ import os
 import select
 import signal
 import sys
-import traceback
 from dataclasses import dataclass
 
-from tonnage.app import load
+from tonnage.app.frames import format_exception
+from tonnage.app.load import load_app
 from tonnage.config.model import Config
 from tonnage.errors import TonnageError
-from tonnage.observe import logconfig
+from tonnage.observe import access, logconfig
 from tonnage.system import privileges, processes
 
 
@@ -51,7 +51,7 @@ def _report(config: Config, spec: str, writing: int) -> None:
     try:
         outcome = {"kind": _load(config, spec)}
     except TonnageError as exc:
-        outcome = {"problem": str(exc), "detail": _raised(exc.__cause__)}
+        outcome = {"problem": str(exc), "detail": format_exception(exc.__cause__)[-60_000:] if exc.__cause__ else ""}
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with open(writing, "wb") as pipe:
@@ -59,21 +59,10 @@ def _report(config: Config, spec: str, writing: int) -> None:
     os._exit(0)
 
 
-def _raised(exc: BaseException | None) -> str:
-    """The traceback from where the application's own code begins; "" when it never began."""
-    where = exc.__traceback__ if exc is not None else None
-    while where is not None and _is_machinery(where.tb_frame.f_code.co_filename):
-        where = where.tb_next
-    return "" if exc is None or where is None else "".join(traceback.format_exception(type(exc), exc, where))[-60_000:]
-
-
-def _is_machinery(file: str) -> bool:
-    return file == load.__file__ or "importlib" in file
-
-
 def _load(config: Config, spec: str) -> str:
     os.chdir(config.chdir)
     os.environ.update(config.env)
     logconfig.apply(config)
+    access.open_access_log(config)
     privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
-    return load.load_app(spec, [config.chdir, *config.pythonpath]).kind
+    return load_app(spec, [config.chdir, *config.pythonpath]).kind

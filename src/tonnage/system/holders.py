@@ -45,5 +45,6 @@ def _listening(port: int) -> Iterator[str]:
 
 
 def _command(pid: int) -> str:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    octets = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+    words = " ".join(octets.decode(errors="replace").split())  # on one line, whatever it was given
     return words if len(words) <= 80 else words[:77] + "..."
