@@ -97,7 +97,8 @@ class Crew:
 
     def in_flight(self, age: int) -> str:
         member = self.members.get(age)
-        return in_flight(member) if member is not None and member.slot != NO_SLOT else ""
+        serves = member is not None and member.slot != NO_SLOT and member.worker.booted
+        return in_flight(member) if member is not None and serves else ""
 
     def last_words(self, age: int) -> str:
         member = self.members.get(age)

@@ -101,7 +101,8 @@ def _of_process(event: OfProcess, names: Names) -> Said:
         case Abort(_, overdue, after_s, what):
             why = what + "." if what else OVERDUE[overdue] % after_s
             level = logging.ERROR if overdue is Overdue.REQUEST else logging.WARNING
-            said = Said(level, f"{who} is killed: {why} {names.in_flight(event.age)} Its stacks follow.")
+            words = [f"{who} is killed: {why}", names.in_flight(event.age), "Its stacks follow."]
+            said = Said(level, " ".join(filter(None, words)))
         case Left(_, code, asked):
             level = logging.INFO if code == 0 or (asked and code in AS_TOLD) else logging.WARNING
             said = Said(level, f"{who} {how_it_ended(code)}.")
