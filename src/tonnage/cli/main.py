@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -49,9 +49,18 @@ def _run(words: list[str]) -> int:
     as_json = name == "settings" and "--json" in words
     if as_json:
         words.remove("--json")
-    loaded = load(words, os.environ, Path.cwd())
+    loaded = load(words, os.environ, working_directory(os.environ))
     command: Command = import_module(f"tonnage.cli.{name or _asked(loaded)}").run
     return command(loaded, as_json=True) if as_json else command(loaded)
+
+
+def working_directory(environ: Mapping[str, str]) -> Path:
+    """As the shell names it: of a link like `current -> releases/7` the link, so that a reload follows it elsewhere."""
+    named, real = environ.get("PWD", ""), Path.cwd()
+    try:
+        return Path(named) if named.startswith("/") and Path(named).samefile(real) else real
+    except OSError:  # a $PWD of long ago
+        return real
 
 
 def _asked(loaded: Loaded) -> str:
