@@ -165,7 +165,9 @@ class Supervisor:
         return {age for age, worker in self._state.workers.items() if worker.phase is Phase.READY}
 
     def _learn(self, patience_s: float) -> None:
-        for key, _ in self._selector.select(None if patience_s == NEVER else max(0.0, patience_s)):
+        """What workers have said before signals: who asks for a change has seen what they did."""
+        events = self._selector.select(None if patience_s == NEVER else max(0.0, patience_s))
+        for key, _ in sorted(events, key=lambda event: event[0].fileobj is self._wakeup):
             self._facts.extend(key.data())
 
     def _read_signals(self) -> Iterable[Fact]:
