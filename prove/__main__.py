@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -33,15 +34,20 @@ def main() -> int:
     results = Results(machine.about(pace), machine.versions(PEERS))
     for scenario in scenarios:
         for peer in peers:
-            found = _try(scenario, peer, pace)
-            results.shows.setdefault(scenario.name, {})[peer.name] = found
-            print(f"{scenario.name:20} {peer.name:18} {report.in_short(found)}", file=sys.stderr, flush=True)
-            for line in [*found.flaws, *found.failures[: options.failures]]:
-                print(f"    {line}", file=sys.stderr, flush=True)
+            found, quiet_ms = _try(scenario, peer, pace, options.logs)
+            results.add(scenario.name, peer.name, found, scenario.wants.workers, quiet_ms)
+            tell(scenario, peer, results, options.failures)
         report.write(results, DRAFTS)  # a run takes long: what is done is done
     report.write(results, out)
     print(report.summary(results))
-    return 0 if all(found.is_kept for found in report.ours(results)) else 1
+    return 0 if report.is_kept(results) else 1
+
+
+def tell(scenario: Scenario, peer: Peer, results: Results, most: int) -> None:
+    found = results.shows[scenario.name][peer.name]
+    lines = [f"{scenario.name:20} {peer.name:18} {report.cell(results, scenario, peer.name)}"]
+    lines += [f"    {line}" for line in [*found.flaws, *found.notes, *found.failures[:most]]]
+    print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -51,19 +57,25 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peer", action="append", default=[], help="only servers whose name has this word")
     parser.add_argument("--quick", action="store_true", help="a few seconds each: to see that everything works")
     parser.add_argument("--failures", type=int, default=3, help="how many to tell of, of each show")
+    parser.add_argument("--logs", type=Path, help="keep the servers' logs in this folder")
     parser.add_argument("--out", type=Path, help="folder; default docs/explanation for a whole run, else build/prove")
     parser.add_argument("--render", type=Path, metavar="JSON", help="only write the page again, from these results")
     return parser.parse_args()
 
 
-def _try(scenario: Scenario, peer: Peer, pace: Pace) -> Result:
+def _try(scenario: Scenario, peer: Peer, pace: Pace, logs: Path | None) -> tuple[Result, list[float]]:
     if not scenario.needs <= peer.can:
-        return Result(trouble="has no means for it")
+        return Result(trouble=report.NO_MEANS), []
     with tempfile.TemporaryDirectory(prefix="tonnage-prove-") as scratch:
         try:
             return show(scenario, peer, pace, Path(scratch))
         except (ServerFailedError, ClientFailedError) as exc:
-            return Result(trouble=str(exc))
+            return Result(trouble=str(exc)), []
+        finally:
+            if logs is not None:
+                logs.mkdir(parents=True, exist_ok=True)
+                name = f"{scenario.name}-{peer.name.replace(' ', '-')}.log"
+                shutil.copy(Path(scratch) / "server" / "log", logs / name)
 
 
 if __name__ == "__main__":

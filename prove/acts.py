@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 
@@ -9,12 +10,26 @@ from .applications import CRASH_AT_20, EXIT, GOOD, HANG, IMPORT_ERROR
 from .server import PATIENCE_S, STOP_S, is_alive, wait_until
 from .stage import Stage
 
+AS_ASKED = (0, -signal.SIGTERM)  # uvicorn ends by the signal that it was sent, which is good manners too
 HELD_MS = 5000  # longer than it lives
 UP = 8  # workers
+ORPHANS_S = 10.0
 
 
 def nothing(stage: Stage) -> None:
     """What happens is in the settings, or nothing does."""
+    stage.rest(stage.pace.trouble_s)
+
+
+def recycle(stage: Stage) -> None:
+    """It is in the settings; but it has to have begun."""
+    known: set[str] = set()
+
+    def is_renewed() -> bool:
+        known.add(stage.server.ask()[1])
+        return len(known - {""}) > stage.server.wants.workers
+
+    wait_until(is_renewed)
     stage.rest(stage.pace.trouble_s)
 
 
@@ -36,6 +51,17 @@ def reload_onto_import_error(stage: Stage) -> None:
     _reload_onto(stage, IMPORT_ERROR)
 
 
+def reload_onto_import_error_and_kill(stage: Stage) -> None:
+    """The worker that comes after cannot be made from what is on the disk."""
+    _reload_onto(stage, IMPORT_ERROR)
+    if stage.server.is_up():
+        sock, pid = stage.hold("victim", HELD_MS)
+        with sock:
+            stage.kill(pid)
+        stage.rest(stage.pace.bad_s)
+        stage.expect(stage.server.is_up(), "the whole server ended")
+
+
 def reload_onto_exit(stage: Stage) -> None:
     _reload_onto(stage, EXIT)
 
@@ -46,13 +72,10 @@ def reload_onto_hang(stage: Stage) -> None:
 
 def reload_onto_crash(stage: Stage) -> None:
     """What is lost until the server has gone back to the good release was inside a worker that crashed."""
-    stage.release(CRASH_AT_20)
+    stage.crashing = stage.release(CRASH_AT_20)
     stage.server.signal(signal.SIGHUP)
-    if stage.server.wait_version("1", times=20):
-        stage.went_back = time.monotonic()
-    else:
-        stage.flaws.append("the crashing release stayed")
-    stage.rest(stage.pace.tail_s)
+    stage.rest(stage.pace.bad_s)
+    stage.expect(stage.server.is_up(), "the whole server ended")
 
 
 def reload_onto_bad_settings(stage: Stage) -> None:
@@ -68,14 +91,14 @@ def _reload_onto(stage: Stage, source: str) -> None:
     stage.server.signal(signal.SIGHUP)
     stage.rest(stage.pace.bad_s)
     stage.expect(stage.server.is_up(), "the whole server ended")
-    stage.expect(stage.server.probe() != "", "nobody answered any more")
+    stage.expect(stage.server.ask() != ("", ""), "nobody answered any more")
 
 
 def stop(stage: Stage) -> None:
     stage.server.signal(signal.SIGTERM)
     stage.expect(wait_until(lambda: not stage.server.is_up(), STOP_S), "it did not end")
     code = stage.server.process.poll()
-    stage.expect(code == 0, f"it ended with status {code}")
+    stage.expect(code in AS_ASKED, f"it ended with status {code}")
     stage.expect(not stage.server.tree(), "processes are left")
 
 
@@ -84,8 +107,8 @@ def kill_supervisor(stage: Stage) -> None:
     stage.expect(wait_until(lambda: len(stage.inside("")) >= stage.server.wants.workers), "no request is inside")
     killed_at = time.monotonic()
     stage.server.signal(signal.SIGKILL)
-    gone = wait_until(lambda: not stage.server.tree(), STOP_S)
-    stage.expect(gone, f"workers were still there {STOP_S:g} s later")
+    gone = wait_until(lambda: not stage.server.tree(), ORPHANS_S)
+    stage.expect(gone, f"workers were still there {ORPHANS_S:g} s later")
     if gone:
         stage.notes.append(f"the last worker ended {time.monotonic() - killed_at:.1f} s later")
     stage.expect(stage.server.port_is_free(), "the port is not free")
@@ -95,14 +118,29 @@ def kill_workers(stage: Stage) -> None:
     """Each has a request inside, which is lost; the log has to name it."""
     for number in range(stage.pace.kills):
         name = f"victim{number}"
+        known = stage.server.pids()
         sock, pid = stage.hold(name, HELD_MS)
         with sock:
             stage.kill(pid)
             stage.victims.append(f"/held/{HELD_MS}/{name}")
+        stage.wait_new_worker(known)
         stage.rest(stage.pace.tail_s)
         if not stage.server.is_up():
             stage.flaws.append("the whole server ended")
             return
+
+
+def kill_zygote(stage: Stage) -> None:
+    """The next worker needs another one."""
+    for number in range(stage.pace.kills):
+        zygotes = re.findall(r"Loading the application once.*\(pid: (\d+)\)", stage.server.log)
+        stage.kill(int(zygotes[-1]))
+        stage.server.signal(signal.SIGTTIN)
+        booted = stage.server.wait_logged("Booting worker with pid", stage.server.wants.workers + number + 1)
+        stage.expect(booted, "no worker was forked after that")
+        stage.rest(stage.pace.tail_s)
+        stage.server.signal(signal.SIGTTOU)
+        stage.rest(stage.pace.tail_s)
 
 
 def scale(stage: Stage) -> None:
@@ -145,4 +183,5 @@ def _second_supervisor(stage: Stage) -> int:
         stage.flaws.append("no second supervisor came")
         return 0
     stage.expect(stage.server.wait_version(version, times=1), "the second supervisor's workers never answered")
+    stage.rest(stage.pace.tail_s)
     return int(file.read_text())

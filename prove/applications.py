@@ -92,7 +92,7 @@ async def asgi(scope, receive, send):
 
 
 def slow(import_s: float) -> str:
-    return SLOW_IMPORT.format(half_s=import_s / 2) + GOOD if import_s else GOOD
+    return SLOW_IMPORT.format(half_s=import_s / 2) + GOOD
 
 
 def write(directory: Path, source: str, version: str) -> None:

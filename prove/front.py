@@ -19,7 +19,8 @@ CONFIG = """
 pid {here}/nginx.pid;
 error_log {here}/nginx.log error;
 worker_processes 1;
-events {{ }}
+worker_rlimit_nofile 16384;
+events {{ worker_connections 8000; }}  # each request of a server that hangs takes two of them
 http {{
     access_log off;
     client_body_temp_path {here}/body; proxy_temp_path {here}/proxy; fastcgi_temp_path {here}/fastcgi;

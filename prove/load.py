@@ -14,7 +14,7 @@ from .outcomes import Record
 from .ways import Way
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE_S = 10.0  # how long a client waits for its answer
+PATIENCE_S = 5.0  # how long a client waits for its answer
 GRACE_S = 20.0  # for the client's own end, after the last patience
 
 

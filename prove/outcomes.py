@@ -7,8 +7,9 @@ server that stops answering cannot hide it (coordinated omission).
 from __future__ import annotations
 
 import json
+import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
@@ -53,15 +54,16 @@ class Record:
     latency_s: list[float] = field(default_factory=list)  # theirs; one that timed out has waited at least so long
     late_s: list[float] = field(default_factory=list)  # how late the client itself was
     failures: list[Failure] = field(default_factory=list)
-    versions: dict[str, int] = field(default_factory=dict)  # answers of each version of the application
+    last_of: dict[str, float] = field(default_factory=dict)  # version of the application -> its last answer
     processes: dict[str, int] = field(default_factory=dict)  # answers of each worker
     counts: dict[str, int] = field(default_factory=dict)  # by outcome
     closed_idle: int = 0  # kept connections that ended between two requests: no failure, the client opens another
     unfinished: int = 0  # when the client was told to end at once
 
     def answered(self, due: float, latency_s: float, version: str, process: str) -> None:
-        for book, key in ((self.counts, Outcome.OK), (self.versions, version), (self.processes, process)):
+        for book, key in ((self.counts, Outcome.OK), (self.processes, process)):
             book[key] = book.get(key, 0) + 1
+        self.last_of[version] = due + latency_s
         self.due.append(due)
         self.latency_s.append(latency_s)
 
@@ -72,9 +74,10 @@ class Record:
             self.due.append(failure.due)
             self.latency_s.append(failure.ended - failure.due)
 
-    def latencies(self, which: Callable[[float], bool]) -> list[float]:
-        """Of the requests whose due time is wanted."""
-        return [latency for due, latency in zip(self.due, self.latency_s, strict=True) if which(due)]
+    def latencies_ms(self, since: float, until: float = math.inf) -> list[float]:
+        """Of the requests that were due in that time."""
+        both = zip(self.due, self.latency_s, strict=True)
+        return [latency * 1000 for due, latency in both if since <= due < until]
 
     @property
     def requests(self) -> int:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
 from bench.report import table
 
 from .peers import PEERS
-from .results import Result, Results
-from .scenarios import SCENARIOS
+from .results import WITHIN, Results
+from .scenarios import SCENARIOS, Scenario
 
 PAGE = Path(__file__).with_name("page.md")
 OURS = "tonnage"
+NO_MEANS = "has no means for it"
 
 
 def write(results: Results, folder: Path) -> None:
@@ -29,23 +29,31 @@ def page(results: Results) -> str:
 def summary(results: Results) -> str:
     peers = [peer.name for peer in PEERS if any(peer.name in shown for shown in results.shows.values())]
     rows = [
-        [scenario.title, *(in_short(results.shows[scenario.name].get(peer)) for peer in peers)]
+        [scenario.title, *(cell(results, scenario, peer) for peer in peers)]
         for scenario in SCENARIOS
         if scenario.name in results.shows
     ]
     return table(["", *peers], rows)
 
 
-def in_short(found: Result | None) -> str:
+def cell(results: Results, scenario: Scenario, peer: str) -> str:
+    found = results.shows[scenario.name].get(peer)
     if found is None:
-        return "-"
+        return ""
     if found.trouble:
-        return found.trouble if len(found.trouble) < 40 else "failed"
+        return "-" if found.trouble == NO_MEANS else "failed"
     excused = f" (+{found.excused})" if found.excused else ""
-    times = f", {found.ratio:.1f}x" if found.ratio else ""
+    ratio = results.ratio(scenario.name, peer, scenario.wants.workers)
+    times = f", {ratio:.1f}x" if ratio is not None else ""
     return f"{found.lost:,}{excused} of {found.requests:,}{times}{' !' if found.flaws else ''}"
 
 
-def ours(results: Results) -> Iterator[Result]:
-    for shown in results.shows.values():
-        yield from (found for peer, found in shown.items() if peer.startswith(OURS))
+def is_kept(results: Results) -> bool:
+    """Our promise: nothing lost that could have been kept, nobody waited, everything said."""
+    ours = [
+        (found, results.ratio(scenario.name, peer, scenario.wants.workers) or 0.0)
+        for scenario in SCENARIOS
+        for peer, found in results.shows.get(scenario.name, {}).items()
+        if peer.startswith(OURS)
+    ]
+    return all(not (found.lost or found.flaws or found.trouble) and ratio <= WITHIN for found, ratio in ours)

@@ -1,4 +1,7 @@
-"""What a show has found, as data that can be written to JSON and read back."""
+"""What the shows have found, as data that can be written to JSON and read back.
+
+The quiet p99 of a server is that of all its quiet times together: before each show, with as many workers.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from .outcomes import percentile
+
 WITHIN = 3.0  # times the quiet p99
+FEWEST = 200  # latencies, or their p99 says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,40 +25,46 @@ class Result:
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     max_ms: float = 0.0
-    quiet_p99_ms: float = 0.0
     late_p99_ms: float = 0.0  # the client's own share of all these
-    workers: int = 0  # processes that have answered
+    measured: int = 0  # latencies that these are made of
+    answered_by: int = 0  # processes
     notes: list[str] = field(default_factory=list)
     flaws: list[str] = field(default_factory=list)
-    disturbed: float = 0.0  # share of one core that others took meanwhile
     trouble: str = ""  # why it could not be shown
-
-    @property
-    def ratio(self) -> float:
-        return self.p99_ms / self.quiet_p99_ms if self.quiet_p99_ms else 0.0
-
-    @property
-    def is_kept(self) -> bool:
-        """The promise: nothing lost, and nobody waited."""
-        return not self.trouble and not self.lost and not self.flaws and self.ratio <= WITHIN
 
 
 @dataclass(slots=True)
 class Results:
-    """`shows[scenario][peer]`."""
+    """`shows[scenario][peer]`; `quiet_ms[peer][workers]` are latencies, in JSON only their p99."""
 
     about: dict[str, str]
     versions: dict[str, str]
     shows: dict[str, dict[str, Result]] = field(default_factory=dict)
+    quiet_p99_ms: dict[str, dict[str, float]] = field(default_factory=dict)
+    _quiet_ms: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+
+    def add(self, scenario: str, peer: str, found: Result, workers: int, quiet_ms: list[float]) -> None:
+        self.shows.setdefault(scenario, {})[peer] = found
+        pool = self._quiet_ms.setdefault((peer, str(workers)), [])
+        pool += quiet_ms
+        if len(pool) >= FEWEST:
+            self.quiet_p99_ms.setdefault(peer, {})[str(workers)] = percentile(pool, 99)
+
+    def ratio(self, scenario: str, peer: str, workers: int) -> float | None:
+        """Of the p99 while it happened to the quiet one."""
+        found = self.shows[scenario][peer]
+        quiet = self.quiet_p99_ms.get(peer, {}).get(str(workers))
+        return found.p99_ms / quiet if quiet and found.measured >= FEWEST else None
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        facts = {name: value for name, value in asdict(self).items() if not name.startswith("_")}
+        path.write_text(json.dumps(facts, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Results:
         data = json.loads(path.read_text())
-        shows = {
+        data["shows"] = {
             scenario: {peer: Result(**found) for peer, found in peers.items()}
             for scenario, peers in data["shows"].items()
         }
-        return cls(data["about"], data["versions"], shows)
+        return cls(**data)

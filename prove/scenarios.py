@@ -11,7 +11,6 @@ from .peers import Ability, Wants
 from .stage import Stage
 
 RELOAD = frozenset({Ability.RELOAD})
-SLOW_IMPORT_S = 3.0
 BOOT_TIMEOUT_S = 2
 ORDINARY = Wants()
 
@@ -32,8 +31,9 @@ class Scenario:
     act: Callable[[Stage], None]
     needs: frozenset[Ability] = frozenset()
     wants: Wants = ORDINARY
-    import_s: float = 0.0
+    slow_import: bool = False  # of Pace.import_s
     always_on: bool = False  # there is no quiet time in it: the quiet server is another one
+    renews: bool = False  # more processes answer than there are at a time, or it has not happened
     burst: Burst | None = None
     excuse: Callable[[Stage, Failure], bool] = lambda _stage, _failure: False
     excused: str = ""  # in words
@@ -44,19 +44,30 @@ class Scenario:
 def recycling(workers: int) -> Scenario:
     return Scenario(
         f"recycle-{workers}",
-        f"Recycling every 20 requests, {workers} worker{'s' * (workers > 1)}, import of 3 s",
-        acts.nothing,
+        f"Recycling every 20 requests, {workers} worker{'s' * (workers > 1)}, slow import",
+        acts.recycle,
         frozenset({Ability.RECYCLE}),
         Wants(workers=workers, max_requests=20),
-        import_s=SLOW_IMPORT_S,
+        slow_import=True,
         always_on=True,
+        renews=True,
     )
 
 
 SCENARIOS = (
     Scenario("quiet", "Nothing happens", acts.nothing),
-    Scenario("reload", "50 reloads in a row", acts.reload_in_a_row, RELOAD),
+    Scenario("reload", "50 reloads in a row", acts.reload_in_a_row, RELOAD, renews=True),
     Scenario("reload-import-error", "Reload onto an import error", acts.reload_onto_import_error, RELOAD, traces=True),
+    Scenario(
+        "reload-error-kill",
+        "The same, then `kill -9` of a worker",
+        acts.reload_onto_import_error_and_kill,
+        RELOAD,
+        Wants(preload=True),
+        excuse=Stage.was_killed_with,
+        excused="with the worker when it was killed",
+        traces=True,
+    ),
     Scenario(
         "reload-settings",
         "Reload onto a syntax error in the settings",
@@ -70,7 +81,7 @@ SCENARIOS = (
         RELOAD,
         Wants(boot_timeout_s=BOOT_TIMEOUT_S),
     ),
-    Scenario("reload-exit", "Reload onto `sys.exit(1)` at import", acts.reload_onto_exit, RELOAD),
+    Scenario("reload-exit", "Reload onto `sys.exit(1)` at import", acts.reload_onto_exit, RELOAD, traces=True),
     Scenario(
         "reload-crash",
         "Reload onto a crash at the 20th request",
@@ -102,7 +113,15 @@ SCENARIOS = (
         acts.kill_supervisor,
         burst=Burst(2, "/held/1000"),
     ),
-    Scenario("scale", "To 8 workers and back", acts.scale, frozenset({Ability.SCALE})),
-    Scenario("upgrade", "Upgrade by USR2", acts.upgrade, frozenset({Ability.UPGRADE})),
+    Scenario(
+        "kill-zygote",
+        "`kill -9` of the zygote",
+        acts.kill_zygote,
+        frozenset({Ability.ZYGOTE}),
+        Wants(preload=True),
+        told=(r"Zygote \(pid: \d+\).* was killed by SIGKILL",),
+    ),
+    Scenario("scale", "To 8 workers and back", acts.scale, frozenset({Ability.SCALE}), renews=True),
+    Scenario("upgrade", "Upgrade by USR2", acts.upgrade, frozenset({Ability.UPGRADE}), renews=True),
     Scenario("rollback", "Upgrade by USR2, and back", acts.roll_back, frozenset({Ability.UPGRADE})),
 )

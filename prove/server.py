@@ -60,6 +60,9 @@ class Server:
         """All of it that lives; a zombie is dead."""
         return [one for one in tree(self.process.pid) if is_alive(one.pid)]
 
+    def pids(self) -> set[int]:
+        return {one.pid for one in self.tree()}
+
     def is_up(self) -> bool:
         return is_alive(self.main)
 
@@ -72,8 +75,8 @@ class Server:
                 return False
             return True
 
-    def probe(self) -> str:
-        """The version that answers a new connection; "" if nothing does."""
+    def ask(self) -> tuple[str, str]:
+        """The version and the process that answer a new connection; "" and "" if nothing does."""
         self._probes += 1
         question = Question.ask("GET", f"/probe/{self._probes}", keep=False)
         answer = Answer()
@@ -83,8 +86,8 @@ class Server:
                 while not answer.receive(data := sock.recv(65536)) and data:
                     pass
             if answer.status == 200 and answer.content.startswith(question.answer):
-                return answer.author[0]
-        return ""
+                return answer.author
+        return "", ""
 
     def wait_version(self, version: str, times: int = 3) -> bool:
         """Until so many answers in a row are of this version; False if that does not come to pass."""
@@ -92,7 +95,7 @@ class Server:
 
         def is_there() -> bool:
             nonlocal row
-            row = row + 1 if self.probe() == version else 0
+            row = row + 1 if self.ask()[0] == version else 0
             return row >= times
 
         return wait_until(is_there)

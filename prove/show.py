@@ -6,51 +6,62 @@ import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from . import applications
+from . import acts, applications
 from .front import nginx
 from .load import Load
 from .outcomes import Failure, Record, percentile
 from .peers import Peer
 from .results import Result
 from .scenarios import Scenario
-from .server import Server, serving, stop
+from .server import Server, serving, stop, wait_until
 from .stage import Pace, Stage
 from .ways import Way, mixed
 
+WARM_UP_S = 0.5  # connections are opened, workers answer their first request
+GONE_S = 2.0  # for what ends a moment after the supervisor
 BURST_RATE = 2000.0  # requests/s
 KEPT_FAILURES = 20  # of those that are described one by one
 
 
-def show(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> Result:
-    """Raises ServerFailedError, ClientFailedError."""
-    quiet = _quiet_server(scenario, peer, pace, scratch / "quiet") if scenario.always_on and pace.quiet_s > 1 else None
-    with serving(peer, scenario.wants, applications.slow(scenario.import_s), scratch / "server") as server:
+def show(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> tuple[Result, list[float]]:
+    """Also the latencies, in milliseconds, of the time in which nothing happened.
+
+    Raises ServerFailedError, ClientFailedError.
+    """
+    quiet_ms = _quiet_server(scenario, peer, pace, scratch / "quiet") if scenario.always_on else []
+    release = applications.slow(pace.import_s) if scenario.slow_import else applications.GOOD
+    with serving(peer, scenario.wants, release, scratch / "server") as server:
         stage = Stage(server, pace)
         play = _burst if scenario.burst is not None else _steady
         record, acted_at = play(scenario, stage, scratch)
         code = stop(server)
+        wait_until(lambda: not server.tree(), GONE_S)
         left = [f"pid {one.pid}" for one in server.tree()]
-    if left:
-        stage.flaws.append(f"left behind: {', '.join(left)}")
+    stage.learn(record)
+    stage.expect(not left, f"left behind: {', '.join(left)}")
+    stage.expect(not scenario.renews or len(record.processes) > scenario.wants.workers, "no new worker has answered")
     if peer.package == "tonnage":
         stage.flaws += _untold(scenario, stage)
-    quiet_ms = quiet if quiet is not None else _p99_ms(record, lambda due: due < acted_at)
-    return _judge(scenario, stage, record, acted_at, quiet_ms, code)
+    if not scenario.always_on:
+        quiet_ms = record.latencies_ms(record.began + WARM_UP_S, acted_at)
+    return _judge(scenario, stage, record, acted_at, code), quiet_ms
 
 
-def _quiet_server(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> float:
-    """p99 in milliseconds of the same server while nothing happens."""
-    calm = replace(scenario, wants=replace(scenario.wants, max_requests=0), import_s=0.0)
+def _quiet_server(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> list[float]:
+    """Of the same server while nothing happens."""
+    if pace.quiet_s < WARM_UP_S:
+        return []
+    wants = replace(scenario.wants, max_requests=0)
     scratch.mkdir()
-    with serving(peer, calm.wants, applications.GOOD, scratch / "server") as server:
-        stage = Stage(server, replace(pace, trouble_s=pace.quiet_s))
-        record, _ = _steady(calm, stage, scratch)
+    with serving(peer, wants, applications.GOOD, scratch / "server") as server:
+        stage = Stage(server, pace)
+        record, _ = _steady(replace(scenario, act=acts.nothing), stage, scratch)
         stop(server)
-    return _p99_ms(record, lambda _due: True)
+    return record.latencies_ms(record.began + WARM_UP_S)
 
 
 def _steady(scenario: Scenario, stage: Stage, scratch: Path) -> tuple[Record, float]:
@@ -97,15 +108,9 @@ def _untold(scenario: Scenario, stage: Stage) -> list[str]:
     return flaws + (["a traceback in the log"] if "Traceback" in log and not scenario.traces else [])
 
 
-def _p99_ms(record: Record, which: Callable[[float], bool]) -> float:
-    return percentile(record.latencies(which), 99) * 1000
-
-
-def _judge(
-    scenario: Scenario, stage: Stage, record: Record, acted_at: float, quiet_ms: float, code: int | None
-) -> Result:
+def _judge(scenario: Scenario, stage: Stage, record: Record, acted_at: float, code: int | None) -> Result:
     lost = [failure for failure in record.failures if not scenario.excuse(stage, failure)]
-    during_ms = [latency * 1000 for latency in record.latencies(lambda due: due >= acted_at)]
+    during_ms = record.latencies_ms(acted_at)
     outcomes = Counter(f"{failure.outcome} {failure.detail}" for failure in record.failures)
     return Result(
         requests=record.requests,
@@ -116,9 +121,9 @@ def _judge(
         p50_ms=percentile(during_ms, 50),
         p99_ms=percentile(during_ms, 99),
         max_ms=max(during_ms, default=0.0),
-        quiet_p99_ms=quiet_ms,
         late_p99_ms=percentile(record.late_s, 99) * 1000,
-        workers=len(record.processes),
+        measured=len(during_ms),
+        answered_by=len(record.processes),
         notes=stage.notes + ([f"exit status {code}"] if code else []),
         flaws=stage.flaws,
     )

@@ -3,8 +3,11 @@
 import signal
 from pathlib import Path
 
+from prove.peers import Peer
+from prove.scenarios import Scenario
 from tests.live.apps import HELD, Gate, write_app
 from tests.live.server import serve
+from tests.live.shows import assert_no_client_notices, parametrized
 
 
 def test_a_supervisor_that_is_killed_costs_no_request_and_its_address_is_free(
@@ -26,3 +29,10 @@ def test_a_supervisor_that_is_killed_costs_no_request_and_its_address_is_free(
         address = server.urls[0].removeprefix("http://")
     with serve("app", *workers, cwd=tmp_path, bind=address) as server:
         assert server.get().text == "at once\n"
+
+
+@parametrized("kill-worker", "kill-supervisor", "kill-zygote")
+def test_who_is_killed_takes_along_what_was_inside_and_nothing_else(
+    tmp_path: Path, scenario: Scenario, peer: Peer
+) -> None:
+    assert_no_client_notices(scenario, peer, tmp_path)

@@ -86,7 +86,8 @@ def test_a_right_answer_is_ok(method: str) -> None:
     with served(answer) as address:
         record = one(address, method, count=3)
     assert record.counts == {Outcome.OK: 3}
-    assert record.versions == {"1": 3}
+    assert list(record.last_of) == ["1"]
+    assert record.processes == {"4711": 3}
     assert len(record.latency_s) == len(record.due) == 3
     assert all(latency > 0 for latency in record.latency_s)
 
