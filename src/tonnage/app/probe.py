@@ -51,6 +51,7 @@ def ask(application: Application, path: str, gateway: Gateway) -> None:
     assert isinstance(head, RequestHead)
     environ = gateway.template()
     fill(environ, head, io.BytesIO(), ("127.0.0.1", 0))
+    del environ["wsgi.early_hints"]  # nobody is there to hear them
     answer = Answer()
     try:
         Call(answer).run(application, environ)

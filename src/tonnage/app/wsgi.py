@@ -7,6 +7,7 @@ send.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,9 +80,9 @@ class Call:
 
     def write(self, data: bytes) -> None:
         """The imperative way to send content; goes out before the call returns."""
-        if not self.sent:
-            self._start(None)
         if data:
+            if not self.sent:
+                self._start(None)
             self.sink.send(data)
 
     def run(self, application: Callable[..., object], environ: Environ) -> None:
@@ -145,12 +146,23 @@ class Call:
 
 def file_part(filelike: BinaryIO) -> tuple[int, int, int] | None:
     """(fd, offset, octets to the end) of a regular file, or None: then it is read block by block."""
+    if not _is_plain(filelike):
+        return None
     try:
         fd = filelike.fileno()
         info = os.fstat(fd)
         offset = filelike.tell()
     except (AttributeError, OSError, ValueError):  # BytesIO, pipes, closed files, wrappers without tell
         return None
-    if not stat.S_ISREG(info.st_mode):
+    if not stat.S_ISREG(info.st_mode) or info.st_size == 0:  # files of /proc say 0 and have content
         return None
     return fd, offset, max(0, info.st_size - offset)
+
+
+def _is_plain(filelike: object) -> bool:
+    """Its content is that of its descriptor: a GzipFile has one too, of the compressed file."""
+    for _ in range(3):  # Django's File around a TemporaryFile around the file
+        if isinstance(filelike, io.FileIO | io.BufferedReader | io.BufferedRandom):
+            return True
+        filelike = getattr(filelike, "file", None)
+    return False

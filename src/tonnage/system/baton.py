@@ -6,6 +6,7 @@ from an accept queue. The descriptor travels with its message (SCM_RIGHTS, unix(
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -49,13 +50,14 @@ class Baton:
         return True
 
     def take(self) -> Passed | None:
-        """The next, or None when there is none (or no descriptor free to take it with)."""
+        """The next, or None when there is none. Raises OSError (EMFILE) when there is no descriptor to take it with."""
+        os.close(os.dup(self._take.fileno()))  # without one to spare the kernel would drop the connection
         try:
             message, fds, _, _ = socket.recv_fds(self._take, LARGEST, 1)
         except BlockingIOError:
             return None
-        if not fds:  # the kernel had none left for us and dropped it
-            return None
+        if not fds:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         os.set_inheritable(fds[0], False)
         listener, peer = json.loads(message)
         return Passed(fds[0], listener, tuple(peer) if peer is not None else None)

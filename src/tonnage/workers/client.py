@@ -93,6 +93,7 @@ class Client:
         "peer",
         "phase",
         "trusted",
+        "waited_s",
     )
 
     def __init__(self, fd: int, peer: Peer, door: Door, http: Connection) -> None:
@@ -104,6 +105,7 @@ class Client:
         self.phase = Phase.FRESH
         self.deadline = 0.0  # CLOCK_MONOTONIC seconds; what follows depends on the phase
         self.lay_s = 0.0  # how long its octets lay in the socket before they were read
+        self.waited_s = 0.0  # how long its request waited before we saw its head
         self.keep = False  # after this response it may bring another request
         self.mask = -1  # what the poller watches it for; -1: it is not registered
         self.head: RequestHead | None = None

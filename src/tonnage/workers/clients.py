@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 
 from tonnage.system.scoreboard import Slot
 from tonnage.workers.client import Client, Phase
@@ -35,8 +36,9 @@ class Clients:
 
     def ignore(self, client: Client) -> None:
         """A mask of nothing would still wake us for a hang-up, again and again."""
-        self._poller.unregister(client.fd)
-        client.mask = -1
+        if client.mask >= 0:
+            self._poller.unregister(client.fd)
+            client.mask = -1
 
     def write(self, client: Client, octets: bytes) -> bool:
         """A few octets to a client who has taken everything before them; False, and it is closed, if it is gone."""
@@ -49,7 +51,7 @@ class Clients:
 
     def linger(self, client: Client, now: float) -> None:
         """Close only the sending half: closing with unread octets resets, and a reset may overtake our answer."""
-        if not self._shut(client, socket.SHUT_WR):
+        if not shut(client, socket.SHUT_WR):
             self.close(client)
             return
         client.phase = Phase.LINGER
@@ -60,13 +62,13 @@ class Clients:
         """Its thread will not come back: end it, but keep the descriptor, or the thread might write to another."""
         if self.open.get(client.fd) is client:
             del self.open[client.fd]
-            self._shut(client, socket.SHUT_RDWR)
-            if client.mask >= 0:
-                self.ignore(client)
+            shut(client, socket.SHUT_RDWR)
+            self.ignore(client)
 
     def close(self, client: Client) -> None:
         client.phase = Phase.CLOSED
-        self.open.pop(client.fd, None)
+        if self.open.get(client.fd) is client:
+            del self.open[client.fd]
         if client.mask >= 0:
             self._poller.forget(client.fd)
         os.close(client.fd)
@@ -76,17 +78,24 @@ class Clients:
             client.content.close()
         self._cells[6] = len(self.open)  # Cell.CONNECTIONS
 
+    def forsake(self) -> None:
+        """In a child that the application has forked: the connections are its parent's to answer and to close."""
+        for fd in self.open:
+            with suppress(OSError):
+                os.close(fd)
+
     def close_all(self) -> None:
         for client in list(self.open.values()):
             self.close(client)
 
-    @staticmethod
-    def _shut(client: Client, how: int) -> bool:
-        sock = socket.socket(fileno=client.fd)
-        try:
-            sock.shutdown(how)
-        except OSError:  # the client was faster
-            return False
-        finally:
-            sock.detach()
-        return True
+
+def shut(client: Client, how: int) -> bool:
+    """From any thread. False when the client was faster."""
+    sock = socket.socket(fileno=client.fd)
+    try:
+        sock.shutdown(how)
+    except OSError:
+        return False
+    finally:
+        sock.detach()
+    return True

@@ -31,18 +31,18 @@ SPOOL = 1024**3  # the same for a response of known length: it ends, so its prod
 class DateClock:
     """The Date field, formatted once a second (RFC 9110 6.6.1)."""
 
-    __slots__ = ("_field", "_second")
+    __slots__ = ("_last",)
 
     def __init__(self) -> None:
-        self._second = 0
-        self._field = b""
+        self._last = (0, b"")  # the second and its field, replaced together: threads share it
 
     def __call__(self) -> bytes:
+        second, field = self._last
         now = int(time.time())
-        if now != self._second:
-            self._second = now
-            self._field = f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
-        return self._field
+        if now != second:
+            field = f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
+            self._last = (now, field)
+        return field
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Exchange:
         "status",
         "tools",
         "waited_ns",
+        "waits_for_client",
         "wants_content",
     )  # fmt: skip
 
@@ -91,6 +92,7 @@ class Exchange:
         self.content = content
         self.tools = tools
         self.close = False  # answer with Connection: close, and mean it
+        self.waits_for_client = False  # the producer of a long response: not the application's fault
         self.cut = False  # the watchdog has answered, or given up, in the application's place
         self.environ: Environ = {}
         self.status = ""
@@ -205,9 +207,11 @@ class Exchange:
             raise ClientGone
 
     def send(self, data: bytes) -> None:
+        over = self.http.excess
         octets = self._held + self.http.data(data)
         self._held = b""
-        self.sent += len(data)
+        if self.wants_content:
+            self.sent += len(data) - (self.http.excess - over)
         self._push(octets)
 
     def send_file(self, fd: int, offset: int, count: int) -> None:
@@ -279,7 +283,10 @@ class Exchange:
         """Back-pressure: the producer of an endless response waits here for its slow client."""
         poll = select.poll()
         poll.register(self.client.fd, select.POLLOUT)
-        if not poll.poll(self.tools.write_timeout * 1000 or None):
+        self.waits_for_client = True
+        writable = poll.poll(self.tools.write_timeout * 1000 or None)
+        self.waits_for_client = False
+        if not writable:
             self.tools.log.info(
                 "the client took nothing for %.0fs (--write-timeout) at %s", self.tools.write_timeout, self._where()
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread, get_ident
 from time import monotonic_ns
 from typing import Protocol
@@ -48,11 +49,11 @@ class Inline:
         self.turn.release()
         exchange.perform()
         self.running[0] = None
+        exchange.ended_ns = ended = monotonic_ns()
+        exchange.service_ns = ended - began
         self.turn.acquire()
         self.served += 1
         slot.end(0)
-        exchange.ended_ns = ended = monotonic_ns()
-        exchange.service_ns = ended - began
         self._done(exchange)
 
     def close(self) -> None:
@@ -87,6 +88,14 @@ class Pool:
     def close(self) -> None:
         for _ in self._threads:
             self._jobs.put(None)
+
+    def cancel_queued(self) -> Iterator[Exchange]:
+        """Those that no thread has taken up; for when no thread ever will."""
+        with suppress(Empty):
+            while True:
+                exchange = self._jobs.get_nowait()
+                if exchange is not None:
+                    yield exchange
 
     def _answered(self, exchange: Exchange) -> None:
         self.free += 1

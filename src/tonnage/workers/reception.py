@@ -17,6 +17,21 @@ from tonnage.workers.poller import Poller
 ACCEPTS = 16  # connections taken in one turn, so that those we have get theirs
 TURN_S = 0.001  # no more are taken in this turn when serving them has taken so long
 RETRY_S = 1.0  # after the process or the machine ran out of files
+ONE_CLIENT = {  # what accept(2) passes on of a connection that has already failed; EPERM is a firewall's
+    getattr(errno, name, None)
+    for name in [
+        "ECONNABORTED",
+        "EPROTO",
+        "ENETDOWN",
+        "ENOPROTOOPT",
+        "EHOSTDOWN",
+        "ENONET",
+        "EHOSTUNREACH",
+        "EOPNOTSUPP",
+        "ENETUNREACH",
+        "EPERM",
+    ]
+}
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Welcome = Callable[[Door, int, Peer], None]
@@ -57,6 +72,8 @@ class Reception:
 
     def nobody_waits(self) -> bool:
         """Take what waits at any door, as far as there is room; True when nobody is left in any accept queue."""
+        if monotonic() < self._not_before:
+            return False
         return all([self.accept(door) for door in self.doors.values()])  # noqa: C419 - each is asked
 
     def accept(self, door: Entrance) -> bool:
@@ -71,9 +88,9 @@ class Reception:
             except BlockingIOError:
                 empty = True
                 break
-            except ConnectionAbortedError:
-                continue
             except OSError as exc:
+                if exc.errno in ONE_CLIENT:
+                    continue
                 self._cannot_accept(exc)
                 break
             self._welcome(real, fd, peer)
@@ -83,15 +100,15 @@ class Reception:
             self._go_to_the_back()
         return empty
 
-    def take(self, most: int) -> Iterator[tuple[Door, int]]:
+    def take(self, most: int) -> Iterator[tuple[Door, int, Peer]]:
         """Who waits, room or not; it is for the caller to send them away."""
         for door in self.doors.values():
             for _ in range(most):
                 try:
-                    fd, real, _ = door.take()
-                    yield real, fd
+                    fd, real, peer = door.take()
                 except OSError:  # nobody is left, or there is no descriptor to refuse them with
                     break
+                yield real, fd, peer
 
     def _go_to_the_back(self) -> None:
         """The kernel wakes the first of the waiters: without this, kept connections pile up on one worker."""

@@ -44,11 +44,8 @@ class Relief:
         while True:
             time.sleep(LOOK_S if inline.served != served or inline.running[0] is not None else IDLE_LOOK_S)
             served = inline.served
-            if self._is_slow() and inline.turn.acquire(blocking=False):
-                try:
-                    self._stand_in(served)
-                finally:
-                    inline.turn.release()
+            if self._is_slow():
+                self._stand_in(served)
 
     def _is_slow(self) -> bool:
         exchange = self._inline.running[0]
@@ -57,19 +54,24 @@ class Relief:
         return self._siblings.exist()
 
     def _stand_in(self, served: int) -> None:
-        self._reception.pause()
-        while self._inline.served == served and self._inline.running[0] is not None:
-            passed = [self._pass_on(client) for client in self._stirring()]
-            if not any(passed):
-                time.sleep(PAUSE_S)  # what else is ready is the loop's business, and stays ready
+        """Until the application returns; then the loop must not wait for us, so `turn` is only held for moments."""
+        inline = self._inline
+        while inline.served == served and inline.running[0] is not None:
+            if inline.turn.acquire(blocking=False):
+                try:
+                    if inline.served == served and inline.running[0] is not None:
+                        self._reception.pause()
+                        for client in self._stirring():
+                            self._pass_on(client)
+                finally:
+                    inline.turn.release()
+            time.sleep(PAUSE_S)
 
     def _stirring(self) -> list[Client]:
-        found = (self._clients.open.get(fd) for fd, _ in self._poller.poll(PAUSE_S))
+        found = (self._clients.open.get(fd) for fd, _ in self._poller.poll(0))
         return [client for client in found if client is not None and client.phase in (Phase.KEPT, Phase.FRESH)]
 
-    def _pass_on(self, client: Client) -> bool:
-        if not self._baton.give(Passed(client.fd, client.door.url, client.peer)):
-            return False
-        self._clients.ignore(client)  # closing would not: the poller watches the connection, not our descriptor of it
-        self._clients.close(client)  # our copy: the connection lives on in who takes the other
-        return True
+    def _pass_on(self, client: Client) -> None:
+        if self._baton.give(Passed(client.fd, client.door.url, client.peer)):
+            self._clients.ignore(client)  # the poller watches the connection, not our descriptor of it
+            self._clients.close(client)  # our copy: the connection lives on in who takes the other

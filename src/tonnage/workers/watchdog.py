@@ -14,12 +14,14 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 
 from tonnage.app.frames import format_stack
+from tonnage.workers.clients import shut
 from tonnage.workers.exchange import Exchange
 from tonnage.workers.pool import Dispatch
 
@@ -66,8 +68,17 @@ class Watchdog:
     def _overdue(self, thread: int, exchange: Exchange, now_ns: int) -> None:
         ident = self._dispatch.idents[thread]
         frame = sys._current_frames().get(ident or 0)  # noqa: SLF001 - documented, in spite of its name
+        if exchange.waits_for_client:
+            self._log.info(
+                "the client of %s reads too slowly for --timeout %g and was cut off",
+                exchange.head.line.decode("latin-1"), self._timeout_ns / 1e9,
+            )  # fmt: skip
+            shut(exchange.client, socket.SHUT_RDWR)
+            return
         stack = format_stack(frame) if frame is not None else "(the thread is gone)\n"
         age_s = (now_ns - exchange.began_ns) / 1e9
+        if self._dispatch.running[thread] is not exchange:  # it has just ended
+            return
         answered = exchange.cut_off(504)
         self._log.error(
             "request %s ran for %.1f s (limit: --timeout %g) and was %s; %s is replaced. %s. "

@@ -23,8 +23,18 @@ def test_much_content_goes_to_a_file_and_little_stays_in_memory(tmp_path: Path) 
     content = Content(str(tmp_path))
     content.add(b"x" * MEMORY)
     assert isinstance(content.open(), io.BytesIO)
-    content.open().seek(0, io.SEEK_END)
+    content.close()
+    content = Content(str(tmp_path))
+    content.add(b"x" * MEMORY)
     content.add(b"y")
-    assert not isinstance(content.open(), io.BytesIO)
-    assert content.open().read() == b"x" * MEMORY + b"y"
+    reader = content.open()
+    assert not isinstance(reader, io.BytesIO)
+    assert reader.read() == b"x" * MEMORY + b"y"
+    content.close()
+
+
+def test_content_that_does_not_fit_on_the_disk_is_an_error_at_once_and_closes_quietly() -> None:
+    content = Content("/dev/shm/no-such-directory")
+    with pytest.raises(OSError, match="No such file"):
+        content.add(b"x" * (MEMORY + 1))
     content.close()
