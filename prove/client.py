@@ -55,7 +55,7 @@ class Client:
             self._start_due(now)
             self._expire(now)
             self._wait(self._next_moment() - monotonic())
-        self.record.unfinished = self._pending
+        self.record.ended, self.record.unfinished = monotonic(), self._pending
         return self.record
 
     # -- time ----------------------------------------------------------------------------------------------------------

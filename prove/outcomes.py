@@ -50,6 +50,7 @@ class Record:
     """Everything one load has seen."""
 
     began: float = 0.0
+    ended: float = 0.0
     due: list[float] = field(default_factory=list)  # of the requests that were answered rightly, or timed out
     latency_s: list[float] = field(default_factory=list)  # theirs; one that timed out has waited at least so long
     late_s: list[float] = field(default_factory=list)  # how late the client itself was

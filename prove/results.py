@@ -17,6 +17,7 @@ FEWEST = 200  # latencies, or their p99 says nothing
 
 @dataclass(frozen=True, slots=True)
 class Result:
+    seconds: float = 0.0  # of load
     requests: int = 0
     lost: int = 0
     excused: int = 0  # failed, but nobody could have helped it; scenarios.py says why

@@ -113,6 +113,7 @@ def _judge(scenario: Scenario, stage: Stage, record: Record, acted_at: float, co
     during_ms = record.latencies_ms(acted_at)
     outcomes = Counter(f"{failure.outcome} {failure.detail}" for failure in record.failures)
     return Result(
+        seconds=record.ended - record.began,
         requests=record.requests,
         lost=len(lost),
         excused=len(record.failures) - len(lost),

@@ -26,7 +26,7 @@ class Pace:
     tail_s: float = 2.0  # after it has happened
     trouble_s: float = 10.0  # of what goes on all the time
     reloads: int = 50
-    reloads_s: float = 20.0  # no further reload after that
+    reloads_s: float = 60.0  # no further reload after that
     bad_s: float = 9.0  # after a reload that must come to nothing
     import_s: float = 3.0  # a slow one
     step_s: float = 0.5  # between two workers more, or less
@@ -34,7 +34,7 @@ class Pace:
 
 
 LONG = Pace()
-QUICK = Pace(quiet_s=1.0, tail_s=1.0, trouble_s=5.0, reloads=5, bad_s=4.0, kills=1)
+QUICK = Pace(quiet_s=1.0, tail_s=1.0, trouble_s=5.0, reloads=5, reloads_s=10.0, bad_s=4.0, kills=1)
 SHORT = Pace(100.0, quiet_s=0.2, tail_s=0.5, trouble_s=0.5, reloads=3, bad_s=1.0, import_s=1.0, step_s=0.1, kills=1)
 
 
