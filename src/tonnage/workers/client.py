@@ -54,6 +54,9 @@ class Door:
         os.set_blocking(fd, False)
         return fd, self, (address[0], address[1]) if isinstance(address, tuple) else None
 
+    def close(self) -> None:
+        self.sock.close()
+
 
 class SideDoor:
     """Where siblings hand in connections that they cannot serve now, see relief.py."""
@@ -73,6 +76,9 @@ class SideDoor:
         if passed is None:
             raise BlockingIOError
         return passed.fd, self._doors.get(passed.listener) or next(iter(self._doors.values())), passed.peer
+
+    def close(self) -> None:
+        """It is for giving, too."""
 
 
 Entrance = Door | SideDoor

@@ -51,9 +51,9 @@ class Reception:
         self._open = False
         self._not_before = 0.0
 
-    def review(self, now: float, *, closing: bool) -> None:
+    def review(self, now: float) -> None:
         """Listen, or stop listening, as there is room."""
-        wanted = not closing and now >= self._not_before and self._has_room()
+        wanted = now >= self._not_before and self._has_room()
         if wanted == self._open:
             return
         self._open = wanted
@@ -62,6 +62,13 @@ class Reception:
                 self._poller.register_listener(fd)
             else:
                 self._poller.unregister(fd)
+
+    def close(self) -> None:
+        """For good. The kernel goes on taking connections in for whoever holds a listener, serving them or not."""
+        self.pause()
+        for door in self.doors.values():
+            door.close()
+        self.doors.clear()
 
     def pause(self) -> None:
         """Until the next `review`."""

@@ -151,7 +151,9 @@ class Loop:
         leaving = self._leaving
         if leaving is not None and leaving.listens(now) and self._reception.nobody_waits():
             leaving.queue_is_empty(now)
-        self._reception.review(now, closing=leaving is not None and not leaving.listens(now))
+        if leaving is not None and not leaving.listens(now):
+            self._reception.close()
+        self._reception.review(now)
 
     def _tick(self) -> None:
         self._slot.cells[Cell.BEAT_NS] = monotonic_ns()
