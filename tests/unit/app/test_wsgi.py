@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import sys
 from collections.abc import Callable, Iterator
@@ -196,3 +197,24 @@ def test_a_real_file_is_read_block_by_block_when_sendfile_is_switched_off(tmp_pa
 def test_a_file_that_is_not_regular_is_not_sent_by_sendfile() -> None:
     with Path("/dev/null").open("rb") as null:
         assert file_part(null) is None
+
+
+def test_a_compressed_file_is_sent_as_it_reads_not_as_it_lies_on_the_disk(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "f.gz", "wb") as packed:
+        packed.write(b"0123456789" * 100)
+    with gzip.open(tmp_path / "f.gz", "rb") as file:
+        assert file_part(file) is None  # type: ignore[arg-type]  # it reads like any other
+        assert b"".join(FileWrapper(file)) == b"0123456789" * 100  # type: ignore[arg-type]
+
+
+def test_an_empty_write_sends_nothing_so_an_exception_after_it_is_still_a_clean_failure() -> None:
+    sink = Recorder()
+
+    def app(_environ: object, start_response: Start) -> list[bytes]:
+        start_response("200 OK", [])(b"")
+        raise KeyError
+
+    call = Call(sink)
+    with pytest.raises(KeyError):
+        call.run(app, {})
+    assert (sink.log, call.sent) == ([], False)

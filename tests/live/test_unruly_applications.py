@@ -1,0 +1,51 @@
+"""What an application, or its client, can do to a worker, and what the worker survives."""
+
+import contextlib
+from pathlib import Path
+
+from tests.live.apps import Gate, write_app
+from tests.live.server import serve
+
+FORKS = """
+import os
+from gates import pass_gate
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/fork" and os.fork() == 0:
+        pass_gate("child")
+        os._exit(0)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+
+ENDLESS = """
+import os
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    if environ["PATH_INFO"] == "/endless":
+        return iter(lambda: bytes(1 << 20), None)
+    return [str(os.getpid()).encode()]
+"""
+
+
+def test_a_connection_ends_although_a_child_of_the_application_lives_on(tmp_path: Path, workers: list[str]) -> None:
+    gate = Gate(tmp_path, "child")
+    with serve("app", *workers, cwd=write_app(tmp_path, FORKS)) as server:
+        with contextlib.closing(server.connect()) as wire:
+            wire.send(b"GET /fork HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            worker = wire.reply().text
+            gate.wait_until_reached()
+            assert wire.at_end()
+        assert server.get().text == worker
+        gate.open()
+        assert server.get().text == worker
+
+
+def test_who_reads_too_slowly_is_cut_off_and_the_worker_is_not_blamed(tmp_path: Path, workers: list[str]) -> None:
+    with serve("app", *workers, "--timeout", "2", cwd=write_app(tmp_path, ENDLESS)) as server:
+        worker = server.get().text
+        with contextlib.closing(server.connect()) as wire:
+            wire.send(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+            server.log.wait_for("reads too slowly for --timeout 2 and was cut off")
+            assert server.get().text == worker
