@@ -34,6 +34,8 @@ def main() -> int:
     results = Results(machine.about(pace), machine.versions(PEERS))
     for scenario in scenarios:
         for peer in peers:
+            if scenario.ours_alone and not peer.is_ours:
+                continue
             found, quiet_ms = _try(scenario, peer, pace, options.logs)
             results.add(scenario.name, peer.name, found, scenario.wants.workers, quiet_ms)
             tell(scenario, peer, results, options.failures)

@@ -34,16 +34,25 @@ def recycle(stage: Stage) -> None:
 
 
 def reload_in_a_row(stage: Stage) -> None:
-    """The next as soon as the one before has shown itself."""
+    _reload(stage, stage.pace.reloads)
+
+
+def reload_some(stage: Stage) -> None:
+    _reload(stage, stage.pace.reloads // 5 or 1)
+
+
+def _reload(stage: Stage, times: int) -> None:
+    """The next as soon as the one before has answered, so it often comes in the middle of it."""
     end = time.monotonic() + stage.pace.reloads_s
     done = 0
-    while done < stage.pace.reloads and time.monotonic() < end and stage.server.is_up():
+    while done < times and time.monotonic() < end and stage.server.is_up():
         version = stage.release(GOOD)
         stage.server.signal(signal.SIGHUP)
-        if not stage.server.wait_version(version):
+        if not stage.server.wait_version(version, times=1):
             stage.flaws.append(f"after reload {done + 1}, the old code still answered {PATIENCE_S:g} s later")
             return
         done += 1
+    stage.expect(stage.server.wait_version(str(stage.version), times=10), "an older release still answers")
     stage.notes.append(f"{done} reloads")
 
 
@@ -52,14 +61,16 @@ def reload_onto_import_error(stage: Stage) -> None:
 
 
 def reload_onto_import_error_and_kill(stage: Stage) -> None:
-    """The worker that comes after cannot be made from what is on the disk."""
+    """Each worker dies once; who comes after cannot be made from what is on the disk."""
     _reload_onto(stage, IMPORT_ERROR)
-    if stage.server.is_up():
-        sock, pid = stage.hold("victim", HELD_MS)
-        with sock:
-            stage.kill(pid)
-        stage.rest(stage.pace.bad_s)
-        stage.expect(stage.server.is_up(), "the whole server ended")
+    for _ in range(stage.server.wants.workers):
+        _, pid = stage.server.ask()
+        if not pid:
+            break
+        stage.kill(int(pid))
+        stage.rest(stage.settle_s / 2)
+    stage.expect(stage.server.is_up(), "the whole server ended")
+    stage.expect(stage.server.ask() != ("", ""), "nobody answered any more")
 
 
 def reload_onto_exit(stage: Stage) -> None:
@@ -74,7 +85,7 @@ def reload_onto_crash(stage: Stage) -> None:
     """What is lost until the server has gone back to the good release was inside a worker that crashed."""
     stage.crashing = stage.release(CRASH_AT_20)
     stage.server.signal(signal.SIGHUP)
-    stage.rest(stage.pace.bad_s)
+    stage.rest(stage.settle_s)
     stage.expect(stage.server.is_up(), "the whole server ended")
 
 
@@ -89,7 +100,7 @@ def reload_onto_bad_settings(stage: Stage) -> None:
 def _reload_onto(stage: Stage, source: str) -> None:
     stage.release(source)
     stage.server.signal(signal.SIGHUP)
-    stage.rest(stage.pace.bad_s)
+    stage.rest(stage.settle_s)
     stage.expect(stage.server.is_up(), "the whole server ended")
     stage.expect(stage.server.ask() != ("", ""), "nobody answered any more")
 

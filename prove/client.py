@@ -191,7 +191,9 @@ class Client:
         assert visit is not None
         self._pending -= 1
         visit.done = True
-        self.record.answered(visit.due, monotonic() - visit.due, *link.answer.author)
+        latency_s, (version, process) = monotonic() - visit.due, link.answer.author
+        self.record.answered(visit.due, latency_s, version, process)
+        self.record.remember(latency_s, f"{visit.question.path}, {visit.way.name}, answered by {process}")
         link.answered += 1
         link.visit = None
         if visit.way.keep and link.answer.keeps:

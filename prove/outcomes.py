@@ -6,12 +6,15 @@ server that stops answering cannot hide it (coordinated omission).
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+
+SLOWEST = 10
 
 
 class Outcome(StrEnum):
@@ -58,6 +61,7 @@ class Record:
     last_of: dict[str, float] = field(default_factory=dict)  # version of the application -> its last answer
     processes: dict[str, int] = field(default_factory=dict)  # answers of each worker
     counts: dict[str, int] = field(default_factory=dict)  # by outcome
+    slowest: list[tuple[float, str]] = field(default_factory=list)  # a heap: latency in seconds, and whose it was
     closed_idle: int = 0  # kept connections that ended between two requests: no failure, the client opens another
     unfinished: int = 0  # when the client was told to end at once
 
@@ -67,6 +71,13 @@ class Record:
         self.last_of[version] = due + latency_s
         self.due.append(due)
         self.latency_s.append(latency_s)
+
+    def remember(self, latency_s: float, whose: str) -> None:
+        """If it is among the slowest."""
+        if len(self.slowest) < SLOWEST:
+            heapq.heappush(self.slowest, (latency_s, whose))
+        elif latency_s > self.slowest[0][0]:
+            heapq.heapreplace(self.slowest, (latency_s, whose))
 
     def failed(self, failure: Failure) -> None:
         self.counts[failure.outcome] = self.counts.get(failure.outcome, 0) + 1

@@ -46,7 +46,11 @@ class Peer:
     recycle: str = ""  # the flags for $max_requests
     preload: str = ""
     boot_timeout: str = ""
-    one_by_one: bool = False  # a worker serves one request at a time, so that others wait in the accept queue
+    settles_s: float = 4.0  # how long it takes at most until a reload that fails has failed
+
+    @property
+    def is_ours(self) -> bool:
+        return self.package == "tonnage"
 
     def arguments(self, wants: Wants, values: Mapping[str, str]) -> list[str]:
         flags = [
@@ -77,7 +81,6 @@ TONNAGE = Peer(
     recycle="--max-requests $max_requests",
     preload="--preload",
     boot_timeout="--boot-timeout $boot_timeout_s",
-    one_by_one=True,
 )
 GUNICORN = Peer(
     "gunicorn sync",
@@ -87,13 +90,12 @@ GUNICORN = Peer(
     can=frozenset(Ability) - {Ability.ZYGOTE},
     ways=("tcp", "unix", "nginx"),
     recycle="--max-requests $max_requests --max-requests-jitter 5",
-    one_by_one=True,
 )
 
 
 def threaded(peer: Peer, name: str) -> Peer:
     command = f"{peer.command} --worker-class gthread --threads 4"
-    return replace(peer, name=name, about="4 threads per worker", command=command, one_by_one=False)
+    return replace(peer, name=name, about="4 threads per worker", command=command)
 
 
 PEERS = (
@@ -109,6 +111,7 @@ PEERS = (
         "--timeout-graceful-shutdown 30",
         can=frozenset({Ability.RELOAD, Ability.RECYCLE, Ability.SCALE}),
         recycle="--limit-max-requests $max_requests --limit-max-requests-jitter 5",
+        settles_s=6.0,  # --timeout-worker-healthcheck is 5 s
     ),
     Peer(
         "granian",
@@ -117,5 +120,6 @@ PEERS = (
         "$bin/granian app:application --interface wsgi --http 1 --no-ws --workers $workers --host 127.0.0.1 "
         "--port $port --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 30",
         can=frozenset({Ability.RELOAD}),
+        settles_s=8.0,  # --respawn-interval is 3.5 s, for each worker
     ),
 )

@@ -26,6 +26,7 @@ class Result:
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     max_ms: float = 0.0
+    slowest: list[str] = field(default_factory=list)  # in words
     late_p99_ms: float = 0.0  # the client's own share of all these
     measured: int = 0  # latencies that these are made of
     answered_by: int = 0  # processes

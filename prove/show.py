@@ -19,7 +19,7 @@ from .results import Result
 from .scenarios import Scenario
 from .server import Server, serving, stop, wait_until
 from .stage import Pace, Stage
-from .ways import Way, mixed
+from .ways import Way, mixed, slow
 
 WARM_UP_S = 0.5  # connections are opened, workers answer their first request
 GONE_S = 2.0  # for what ends a moment after the supervisor
@@ -44,7 +44,7 @@ def show(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> tuple[Res
     stage.learn(record)
     stage.expect(not left, f"left behind: {', '.join(left)}")
     stage.expect(not scenario.renews or len(record.processes) > scenario.wants.workers, "no new worker has answered")
-    if peer.package == "tonnage":
+    if peer.is_ours:
         stage.flaws += _untold(scenario, stage)
     if not scenario.always_on:
         quiet_ms = record.latencies_ms(record.began + WARM_UP_S, acted_at)
@@ -66,7 +66,10 @@ def _quiet_server(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> 
 
 def _steady(scenario: Scenario, stage: Stage, scratch: Path) -> tuple[Record, float]:
     """What the clients saw, and when it began to happen."""
-    with _addresses(stage.server, scratch) as addresses, Load(mixed(addresses, stage.pace.rate)) as load:
+    with contextlib.ExitStack() as stack:
+        addresses = stack.enter_context(_addresses(stage.server, scratch))
+        ways = mixed(addresses, stage.pace.rate) + (slow(addresses) if scenario.slow else [])
+        load = stack.enter_context(Load(ways))
         stage.rest(0.0 if scenario.always_on else stage.pace.quiet_s)
         acted_at = time.monotonic()
         scenario.act(stage)
@@ -123,6 +126,7 @@ def _judge(scenario: Scenario, stage: Stage, record: Record, acted_at: float, co
         p99_ms=percentile(during_ms, 99),
         max_ms=max(during_ms, default=0.0),
         late_p99_ms=percentile(record.late_s, 99) * 1000,
+        slowest=[f"{latency_s * 1000:.1f} ms: {whose}" for latency_s, whose in sorted(record.slowest, reverse=True)],
         measured=len(during_ms),
         answered_by=len(record.processes),
         notes=stage.notes + ([f"exit status {code}"] if code else []),

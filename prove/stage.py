@@ -22,20 +22,30 @@ CRASH_S = 0.5  # from its last answer to the end of its last crash
 @dataclass(frozen=True, slots=True)
 class Pace:
     rate: float = 200.0  # requests/s
-    quiet_s: float = 3.0  # before anything happens: what p99 is compared with
-    tail_s: float = 2.0  # after it has happened
-    trouble_s: float = 10.0  # of what goes on all the time
+    quiet_s: float = 2.5  # before anything happens: what p99 is compared with
+    tail_s: float = 1.5  # after it has happened
+    trouble_s: float = 8.0  # of what goes on all the time
     reloads: int = 50
-    reloads_s: float = 60.0  # no further reload after that
-    bad_s: float = 9.0  # after a reload that must come to nothing
+    reloads_s: float = 30.0  # no further reload after that
+    settle: float = 1.0  # times Peer.settles_s: how long a reload is watched that must come to nothing
     import_s: float = 3.0  # a slow one
-    step_s: float = 0.5  # between two workers more, or less
+    step_s: float = 0.3  # between two workers more, or less
     kills: int = 3
 
 
 LONG = Pace()
-QUICK = Pace(quiet_s=1.0, tail_s=1.0, trouble_s=5.0, reloads=5, reloads_s=10.0, bad_s=4.0, kills=1)
-SHORT = Pace(100.0, quiet_s=0.2, tail_s=0.5, trouble_s=0.5, reloads=3, bad_s=1.0, import_s=1.0, step_s=0.1, kills=1)
+QUICK = Pace(quiet_s=1.0, tail_s=1.0, trouble_s=4.0, reloads=5, reloads_s=10.0, kills=1)
+SHORT = Pace(
+    rate=100.0,
+    quiet_s=0.2,
+    tail_s=0.5,
+    trouble_s=0.5,
+    reloads=3,
+    settle=0.25,
+    import_s=1.0,
+    step_s=0.1,
+    kills=1,
+)
 
 
 @dataclass(slots=True)
@@ -49,6 +59,10 @@ class Stage:
     deaths: list[tuple[float, float]] = field(default_factory=list)  # from the signal to the last close
     victims: list[str] = field(default_factory=list)  # paths of requests that were inside a killed worker
     version: int = 1
+
+    @property
+    def settle_s(self) -> float:
+        return self.pace.settle * self.server.peer.settles_s
 
     def rest(self, seconds: float) -> None:
         """The load goes on."""

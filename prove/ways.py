@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 CONTENT = 1000  # octets of a POST
+SLOW_RATE = 1.5
+SLOW_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +62,9 @@ def mixed(addresses: dict[str, str], rate: float) -> list[Way]:
     mix = [row for row in MIX if row[1] in addresses]
     whole = sum(row[4] for row in mix)
     return [Way(name, addresses[to], method, keep, rate * share / whole) for name, to, method, keep, share in mix]
+
+
+def slow(addresses: dict[str, str]) -> list[Way]:
+    """Beside the others: requests behind which others have to wait, where a worker serves one at a time."""
+    names = [name for name in ("tcp", "nginx") if name in addresses]
+    return [Way(f"{name}, slow", addresses[name], "GET", True, SLOW_RATE, path=f"/held/{SLOW_MS}") for name in names]

@@ -12,7 +12,7 @@ from prove.scenarios import SCENARIOS, Scenario
 from prove.show import show
 from prove.stage import SHORT
 
-OURS = [peer for peer in PEERS if peer.package == "tonnage"]
+OURS = [peer for peer in PEERS if peer.is_ours]
 
 
 def parametrized(*names: str) -> pytest.MarkDecorator:
