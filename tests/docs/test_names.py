@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from tests.docs.pages import ROOT, SOURCE, Page, page, pages
+from tests.docs.pages import MEASURED, ROOT, SOURCE, Page, page, pages
 from tonnage.config.gunicorn import NotYet
 from tonnage.config.model import SPECS
 from tonnage.config.resolve import verdict
@@ -30,7 +30,7 @@ def flags(text: str) -> set[str]:
 @pytest.mark.parametrize("each", pages(), ids=str)
 def test_every_flag_exists(each: Page) -> None:
     named = {flag for span in each.spans if re.match(r"-|tonnage (?!:)", span) for flag in flags(span)}
-    assert named - FLAGS.keys() - OURS - FOREIGN.keys() == set()
+    assert str(each) in MEASURED or named - FLAGS.keys() - OURS - FOREIGN.keys() == set()
 
 
 @cache
