@@ -78,7 +78,7 @@ def reload_onto_exit(stage: Stage) -> None:
 
 
 def reload_onto_hang(stage: Stage) -> None:
-    _reload_onto(stage, HANG)
+    _reload_onto(stage, HANG, stage.server.wants.boot_timeout_s + 1)
 
 
 def reload_onto_crash(stage: Stage) -> None:
@@ -97,10 +97,10 @@ def reload_onto_bad_settings(stage: Stage) -> None:
     settings.write_text(good)
 
 
-def _reload_onto(stage: Stage, source: str) -> None:
+def _reload_onto(stage: Stage, source: str, longer_s: float = 0.0) -> None:
     stage.release(source)
     stage.server.signal(signal.SIGHUP)
-    stage.rest(stage.settle_s)
+    stage.rest(stage.settle_s + longer_s)
     stage.expect(stage.server.is_up(), "the whole server ended")
     stage.expect(stage.server.ask() != ("", ""), "nobody answered any more")
 

@@ -2,7 +2,8 @@
 
 Its answer repeats the request's path, the length and checksum of its content, and names the version and the process,
 so the client sees who has answered what. It takes SERVICE_S to answer, mostly waiting, as an application with a
-database does; /held/MS/N waits longer and leaves a file that names the process, so that a show knows where it is.
+database does; /slow/MS waits longer; /held/MS/N as well, and leaves a file that names the process, so that a show knows where
+it is.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ HERE = pathlib.Path.cwd()
 
 def plan(path):
     words = path.split("/")
-    if words[1] != "held":
+    if words[1] not in ("held", "slow"):
         return {SERVICE_S}
-    (HERE / ".".join(["inside", str(os.getpid()), *words[3:]])).touch()
+    if words[1] == "held":
+        (HERE / ".".join(["inside", str(os.getpid()), *words[3:]])).touch()
     return int(words[2]) / 1000
 
 

@@ -67,4 +67,4 @@ def mixed(addresses: dict[str, str], rate: float) -> list[Way]:
 def slow(addresses: dict[str, str]) -> list[Way]:
     """Beside the others: requests behind which others have to wait, where a worker serves one at a time."""
     names = [name for name in ("tcp", "nginx") if name in addresses]
-    return [Way(f"{name}, slow", addresses[name], "GET", True, SLOW_RATE, path=f"/held/{SLOW_MS}") for name in names]
+    return [Way(f"{name}, slow", addresses[name], "GET", True, SLOW_RATE, path=f"/slow/{SLOW_MS}") for name in names]
