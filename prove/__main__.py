@@ -38,7 +38,7 @@ def main() -> int:
             if scenario.ours_alone and not peer.is_ours:
                 continue
             found, quiet_ms = _try(scenario, peer, pace, options.logs)
-            results.add(scenario.name, peer.name, found, scenario.wants.workers, quiet_ms)
+            results.add(scenario.name, peer.name, found, scenario.kind, quiet_ms)
             tell(scenario, peer, results, options.failures)
         report.write(results, DRAFTS)  # a run takes long: what is done is done
     report.write(results, out)

@@ -2,8 +2,7 @@
 
 Its answer repeats the request's path, the length and checksum of its content, and names the version and the process,
 so the client sees who has answered what. It takes SERVICE_S to answer, mostly waiting, as an application with a
-database does; /slow/MS waits longer; /held/MS/N as well, and leaves a file that names the process, so that a show
-knows where it is.
+database does. /slow/MS waits longer; /held/MS/N too, and leaves a file that names the process in which it is.
 """
 
 from __future__ import annotations

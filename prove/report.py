@@ -62,7 +62,7 @@ def shortcomings(results: Results, scenario: Scenario, peer: Peer) -> list[str]:
     found = results.shows.get(scenario.name, {}).get(peer.name)
     if found is None:
         return []
-    ratio = results.ratio(scenario.name, peer.name, scenario.wants.workers) or 0.0
+    ratio = results.ratio(scenario.name, peer.name, scenario.kind) or 0.0
     return [
         *([f"could not be shown: {found.trouble}"] if found.trouble else []),
         *([f"{found.lost:,} of {found.requests:,} requests lost"] if found.lost else []),
@@ -92,7 +92,7 @@ def cell(results: Results, scenario: Scenario, peer: str) -> str:
         return ""
     if found.trouble:
         return "-" if found.trouble == NO_MEANS else "failed"
-    ratio = results.ratio(scenario.name, peer, scenario.wants.workers)
+    ratio = results.ratio(scenario.name, peer, scenario.kind)
     times = f", {ratio:.1f}x" if ratio is not None else ""
     return f"{found.lost:,}{times}{' !' if found.flaws else ''}"
 
@@ -107,7 +107,7 @@ def section(scenario: Scenario, results: Results) -> str:
 
 
 def _row(scenario: Scenario, peer: str, results: Results, found: Result) -> list[str]:
-    quiet = results.quiet_p99_ms.get(peer, {}).get(str(scenario.wants.workers))
+    quiet = results.quiet_p99_ms.get(peer, {}).get(scenario.kind)
     figures = [f"{value:.1f}" if found.measured else "-" for value in (found.p50_ms, found.p99_ms, found.max_ms)]
     failed = ", ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.items())
     notes = [*found.notes, *(f"**{flaw}**" for flaw in found.flaws), found.trouble]

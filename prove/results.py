@@ -1,6 +1,6 @@
 """What the shows have found, as data that can be written to JSON and read back.
 
-The quiet p99 of a server is that of all its quiet times together: before each show, with as many workers.
+The quiet p99 of a server is that of all its quiet times together: before each show, of the same kind.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Result:
 
 @dataclass(slots=True)
 class Results:
-    """`shows[scenario][peer]`; `quiet_ms[peer][workers]` are latencies, in JSON only their p99."""
+    """`shows[scenario][peer]`; `quiet_p99_ms[peer][kind of show]`; the latencies themselves are not kept in JSON."""
 
     about: dict[str, str]
     versions: dict[str, str]
@@ -45,17 +45,17 @@ class Results:
     quiet_p99_ms: dict[str, dict[str, float]] = field(default_factory=dict)
     _quiet_ms: dict[tuple[str, str], list[float]] = field(default_factory=dict)
 
-    def add(self, scenario: str, peer: str, found: Result, workers: int, quiet_ms: list[float]) -> None:
+    def add(self, scenario: str, peer: str, found: Result, kind: str, quiet_ms: list[float]) -> None:
         self.shows.setdefault(scenario, {})[peer] = found
-        pool = self._quiet_ms.setdefault((peer, str(workers)), [])
+        pool = self._quiet_ms.setdefault((peer, kind), [])
         pool += quiet_ms
         if len(pool) >= FEWEST:
-            self.quiet_p99_ms.setdefault(peer, {})[str(workers)] = percentile(pool, 99)
+            self.quiet_p99_ms.setdefault(peer, {})[kind] = percentile(pool, 99)
 
-    def ratio(self, scenario: str, peer: str, workers: int) -> float | None:
+    def ratio(self, scenario: str, peer: str, kind: str) -> float | None:
         """Of the p99 while it happened to the quiet one."""
         found = self.shows[scenario][peer]
-        quiet = self.quiet_p99_ms.get(peer, {}).get(str(workers))
+        quiet = self.quiet_p99_ms.get(peer, {}).get(kind)
         return found.p99_ms / quiet if quiet and found.measured >= FEWEST else None
 
     def save(self, path: Path) -> None:

@@ -43,6 +43,11 @@ class Scenario:
     told: tuple[str, ...] = ()  # what our log has to say: regular expressions
     traces: bool = False  # a traceback in our log is right
 
+    @property
+    def kind(self) -> str:
+        """What its quiet p99 depends on."""
+        return f"{self.wants.workers} workers{', slow requests' * self.slow}"
+
 
 GIVEN_UP = r"Generation 2 is given up, generation 1 serves on"
 WITH_ITS_WORKER = "with the worker when it was killed"
