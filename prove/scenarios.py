@@ -95,7 +95,7 @@ SCENARIOS = (
     Scenario(
         "reload-slow",
         "Reloads among slow requests",
-        "10 of them, while three requests a second take 0.2 s.",
+        "Six of them, while three requests a second take 0.2 s.",
         acts.reload_some,
         RELOAD,
         slow=True,

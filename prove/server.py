@@ -19,6 +19,7 @@ from .peers import Peer, Wants
 from .wire import Answer, NotHttpError, Question
 
 PATIENCE_S = 20.0  # for anything that should happen at once
+ANSWER_S = 5.0
 STOP_S = 45.0  # graceful timeouts are 30 s
 PAUSE_S = 0.01
 
@@ -81,7 +82,7 @@ class Server:
         question = Question.ask("GET", f"/probe/{self._probes}", keep=False)
         answer = Answer()
         with contextlib.suppress(OSError, NotHttpError):
-            with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as sock:
+            with socket.create_connection(("127.0.0.1", self.port), ANSWER_S) as sock:
                 sock.sendall(question.octets)
                 while not answer.receive(data := sock.recv(65536)) and data:
                     pass

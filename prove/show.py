@@ -129,8 +129,8 @@ def _judge(scenario: Scenario, stage: Stage, record: Record, acted_at: float, co
         slowest=[f"{latency_s * 1000:.1f} ms: {whose}" for latency_s, whose in sorted(record.slowest, reverse=True)],
         measured=len(during_ms),
         answered_by=len(record.processes),
-        notes=stage.notes + ([f"exit status {code}"] if code else []),
-        flaws=stage.flaws,
+        notes=stage.notes + ([f"exit status {code}"] if code and code > 0 else []),
+        flaws=list(dict.fromkeys(stage.flaws)),
     )
 
 

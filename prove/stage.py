@@ -24,13 +24,13 @@ class Pace:
     rate: float = 200.0  # requests/s
     quiet_s: float = 2.5  # before anything happens: what p99 is compared with
     tail_s: float = 1.5  # after it has happened
-    trouble_s: float = 8.0  # of what goes on all the time
+    trouble_s: float = 6.0  # of what goes on all the time
     reloads: int = 50
-    reloads_s: float = 30.0  # no further reload after that
+    reloads_s: float = 60.0  # no further reload after that; of others' servers, two thirds of it
     settle: float = 1.0  # times Peer.settles_s: how long a reload is watched that must come to nothing
     import_s: float = 3.0  # a slow one
     step_s: float = 0.3  # between two workers more, or less
-    kills: int = 3
+    kills: int = 2
 
 
 LONG = Pace()
