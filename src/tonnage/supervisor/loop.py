@@ -171,14 +171,17 @@ class Supervisor:
             self._facts.extend(key.data())
 
     def _read_signals(self) -> Iterable[Fact]:
-        for number in self._wakeup.read():
+        """SIGCHLD says that somebody has died, not how many: a shower of it is one look, or nothing else gets a turn."""
+        numbers = self._wakeup.read()
+        if signal.SIGCHLD in numbers:
+            yield from self._crew.reap()
+            yield from self._upgrade.reap()
+        for number in numbers:
             if number == signal.SIGCHLD:
-                yield from self._crew.reap()
-                yield from self._upgrade.reap()
-            else:
-                if number not in QUIET:
-                    self._log.info("Handling signal: %s", signal.Signals(number).name.removeprefix("SIG").lower())
-                yield MEANINGS[number]
+                continue
+            if number not in QUIET:
+                self._log.info("Handling signal: %s", signal.Signals(number).name.removeprefix("SIG").lower())
+            yield MEANINGS[number]
 
     def _carry_out(self, order: Order) -> None:
         match order:
