@@ -171,7 +171,7 @@ class Supervisor:
             self._facts.extend(key.data())
 
     def _read_signals(self) -> Iterable[Fact]:
-        """SIGCHLD says that somebody has died, not how many: a shower of it is one look, or nothing else gets a turn."""
+        """SIGCHLD says that some have died, not how many: a shower of it is one look, or nothing else gets a turn."""
         numbers = self._wakeup.read()
         if signal.SIGCHLD in numbers:
             yield from self._crew.reap()
