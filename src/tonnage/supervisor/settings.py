@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from tonnage.config.values import Address
 from tonnage.hooks import CountHook, PairHook, ServerHook
 from tonnage.supervisor.state import NEVER, Rules
-from tonnage.system import cgroup
+from tonnage.system import cgroup, cpus
 from tonnage.system.listeners import Listener
 from tonnage.system.scoreboard import Scoreboard
 from tonnage.system.seat import Seat
@@ -18,9 +18,9 @@ from tonnage.system.seat import Seat
 SHARE_OF_LIMIT = 0.9  # above that the kernel begins to look for somebody to kill
 
 
-def cpus() -> int:
-    """How many this process may use; starting more workers at once than that only makes each of them slower."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def at_once() -> int:
+    """How many workers may boot together: more than there are CPUs for would only make each of them slower."""
+    return max(1, math.ceil(cpus.usable()))
 
 
 def ceiling() -> int:
@@ -53,7 +53,7 @@ class Settings:
             slots,
             graceful_timeout_s=self.graceful_timeout_s,
             boot_timeout_s=self.boot_timeout_s or NEVER,
-            boot_at_once=self.boot_at_once or cpus(),
+            boot_at_once=self.boot_at_once or at_once(),
             surge=self.surge,
             bake_s=self.bake_s,
             drain_delay_s=self.drain_delay_s,

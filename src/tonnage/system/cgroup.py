@@ -89,12 +89,12 @@ def _mounts(text: str) -> Iterator[Mount]:
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
         if kind in ("cgroup", "cgroup2"):
-            root, point = (PurePosixPath(_unescaped(word)) for word in before.split(" ")[3:5])
+            root, point = (PurePosixPath(unescaped(word)) for word in before.split(" ")[3:5])
             version = 2 if kind == "cgroup2" else 1
             yield Mount(root, point, version, frozenset(options.split(",")) if version == 1 else frozenset())
 
 
-def _unescaped(word: str) -> str:
+def unescaped(word: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), word)
 
 
@@ -123,7 +123,7 @@ def memory_limits(group: Group) -> list[Limit]:
         found += (limit for name in LIMITS[each.version] if (limit := _limit(each.directory / name)) is not None)
     if group.version == 1:  # also knows of ancestors that a container does not see
         stat = group.directory / "memory.stat"
-        octets = _counter(stat, "hierarchical_memory_limit")
+        octets = counter(stat, "hierarchical_memory_limit")
         if octets is not None and octets < min((limit.octets for limit in found), default=UNLIMITED):
             found.append(Limit(octets, stat))
     return sorted(found, key=lambda limit: limit.octets)
@@ -135,10 +135,10 @@ def memory_limit(group: Group) -> Limit | None:
 
 def memory_usage(group: Group) -> Usage | None:
     """Of everything in the group, not only of us; None where memory is not counted."""
-    octets = _number(group.directory / USAGE[group.version])
+    octets = number(group.directory / USAGE[group.version])
     if octets is None:
         return None
-    return Usage(octets, _counter(group.directory / "memory.stat", RECLAIMABLE[group.version]) or 0)
+    return Usage(octets, counter(group.directory / "memory.stat", RECLAIMABLE[group.version]) or 0)
 
 
 class OomKills:
@@ -150,11 +150,11 @@ class OomKills:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._known = _counter(file, "oom_kill")
+        self._known = counter(file, "oom_kill")
 
     def news(self) -> int | None:
         """Kills since it was last asked; None when the file can no longer be read."""
-        count = _counter(self.file, "oom_kill")
+        count = counter(self.file, "oom_kill")
         if count is None:
             return None
         before = count if self._known is None else self._known
@@ -173,21 +173,23 @@ def oom_kills(root: Path = ROOT) -> OomKills | None:
     if group is not None and group.version == 1:
         del files[1:]  # version 1 counts a kill in the victim's own group only
     files.append(root / "proc/vmstat")
-    return next((OomKills(file) for file in files if _counter(file, "oom_kill") is not None), None)
+    return next((OomKills(file) for file in files if counter(file, "oom_kill") is not None), None)
 
 
 def _limit(file: Path) -> Limit | None:
-    octets = _number(file)
+    octets = number(file)
     return None if octets is None or octets >= UNLIMITED else Limit(octets, file)
 
 
-def _number(file: Path) -> int | None:
+def number(file: Path) -> int | None:
+    """What a file of one number says; None when it says "max", or cannot be read."""
     with suppress(OSError, ValueError):  # not there, or "max"
         return int(file.read_text())
     return None
 
 
-def _counter(file: Path, name: str) -> int | None:
+def counter(file: Path, name: str) -> int | None:
+    """One line of a file of names and numbers."""
     with suppress(OSError):
         for line in file.read_text().splitlines():
             key, _, value = line.partition(" ")

@@ -77,3 +77,20 @@ def _resident(pid: int, proc: Path) -> int:
     if pages == 0:
         raise ProcessLookupError(f"process {pid} is dead, and waits to be reaped")
     return pages * PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    total: int
+    available: int  # the kernel's own estimate of what could be taken without swapping
+    file: Path
+
+
+def machine(proc: Path = Path("/proc")) -> Machine | None:
+    """proc_meminfo(5); None where it cannot be read."""
+    file = proc / "meminfo"
+    try:
+        kib = {line.split(b":")[0]: int(line.split()[1]) for line in file.read_bytes().splitlines()}
+        return Machine(kib[b"MemTotal"] * 1024, kib[b"MemAvailable"] * 1024, file)
+    except (OSError, KeyError):
+        return None
