@@ -1,0 +1,120 @@
+"""Laws of queues that need no measurement of their own: bounds, knees, waits.
+
+Words: D is the CPU time of a request, S its service time, Z = S - D what it waits (for a database, another service),
+f = D / S. Each function names its law. What they assume is said; none is a promise.
+"""
+
+from __future__ import annotations
+
+from math import ceil, inf, log
+
+GIL_KNEE = 32
+"""Threads beyond which one more was never seen to help: each switch takes the GIL from somebody (see the page "how
+sizing works" for the measurement)."""
+
+WORTH_A_THREAD = 0.1
+"""A waiting share below it gains at most 11 % from a second thread, and the hand-over to threads costs as much."""
+
+
+def threads(cpu_share: float, knee: int = GIL_KNEE) -> int:
+    """clamp(ceil(1 / f), 1, knee): while one request of 1/f computes, the others wait.
+
+    Past it more threads only queue for the GIL: the knee N* = (D + Z) / D of Denning and Buzen 1978, for one CPU.
+    """
+    if 1 - cpu_share < WORTH_A_THREAD:
+        return 1
+    return max(1, min(knee, ceil(1 / cpu_share - 1e-9))) if cpu_share > 0 else knee
+
+
+def burn(cpu_share: float, threads: int) -> float:
+    """How much of a CPU one worker can burn, all its threads busy: between f and 1, for the GIL is one server.
+
+    The closed network of one queue (the GIL) and one delay (the waiting), by exact mean value analysis (M. Reiser, S.
+    S. Lavenberg, Mean-Value Analysis of Closed Multichain Queuing Networks, JACM 27:2, 1980). Exponential times; even
+    ones do better, so this errs towards more workers.
+    """
+    demand, wait = cpu_share, 1 - cpu_share
+    queued = rate = 0.0
+    for customers in range(1, threads + 1):
+        stay = demand * (1 + queued)
+        rate = customers / (stay + wait)
+        queued = rate * stay
+    return min(1.0, rate * demand)
+
+
+def knee(cpu_s: float, waiting_s: float, cpus: float) -> float:
+    """N* = (D + Z) / D_max: how many requests at once fill the CPUs, if they never collide (Denning and Buzen 1978)."""
+    return inf if cpu_s <= 0 else (cpu_s + waiting_s) * cpus / cpu_s
+
+
+def throughput_bound(at_once: float, cpu_s: float, waiting_s: float, cpus: float) -> float:
+    """X(N) <= min(N / (D + Z), C_eff / D), requests a second: no arrangement of workers gets beyond it.
+
+    Denning and Buzen 1978; Lazowska, Zahorjan, Graham, Sevcik, Quantitative System Performance, 1984, chapter 5.
+    """
+    by_slots = at_once / (cpu_s + waiting_s) if cpu_s + waiting_s > 0 else inf
+    return min(by_slots, cpus / cpu_s if cpu_s > 0 else inf)
+
+
+def erlang_c(servers: int, load: float) -> float:
+    """The share of requests that find all servers busy, with load = arrival rate x service time < servers.
+
+    A. K. Erlang 1917; by the recursion of Erlang B, B(k) = a B(k-1) / (k + a B(k-1)), which does not overflow.
+    """
+    if load >= servers:
+        return 1.0
+    blocked = 1.0
+    for k in range(1, servers + 1):
+        blocked = load * blocked / (k + load * blocked)
+    return blocked / (1 - (load / servers) * (1 - blocked))
+
+
+def mean_wait(servers: int, rate: float, service_s: float, variation: float = 1.0) -> float:
+    """Wq = P_wait / (c mu - lambda) * (Ca^2 + Cs^2) / 2, in seconds.
+
+    Allen and Cunneen's approximation for G/G/c (A. O. Allen, Probability, Statistics and Queueing Theory, 1990). It is
+    exact for M/M/c, where `variation`, that last factor, is 1, and for M/D/1, where it is 1/2.
+    """
+    load = rate * service_s
+    if load >= servers:
+        return inf
+    return erlang_c(servers, load) * service_s / (servers - load) * variation
+
+
+def wait_quantile(quantile: float, servers: int, rate: float, service_s: float, variation: float = 1.0) -> float:
+    """The wait that this share of requests stays within: P(Wq > t) = P_wait exp(-t / mean wait of those who wait)."""
+    load = rate * service_s
+    if load >= servers:
+        return inf
+    waits = erlang_c(servers, load)
+    if waits <= 1 - quantile:
+        return 0.0
+    return service_s / (servers - load) * variation * log(waits / (1 - quantile))
+
+
+def rate_within(limit_s: float, servers: int, service_s: float, *, quantile: float = 0.95, own_s: float) -> float:
+    """The highest rate at which `own_s` (that quantile of the service time) and the wait's quantile stay in limit_s.
+
+    The sum of two quantiles is above the quantile of the sum wherever the tail matters, so this errs to the safe side.
+    """
+    if own_s > limit_s:
+        return 0.0
+    low, high = 0.0, servers / service_s
+    for _ in range(60):  # each step halves it: far below a request a second
+        middle = (low + high) / 2
+        fits = own_s + wait_quantile(quantile, servers, middle, service_s) <= limit_s
+        low, high = (middle, high) if fits else (low, middle)
+    return low
+
+
+def servers_for(rate: float, service_s: float, limit_s: float, *, quantile: float = 0.95, own_s: float) -> int | None:
+    """The fewest servers with which `own_s` and the wait's quantile stay in limit_s; None when `own_s` alone does not.
+
+    As a rule of thumb a + beta sqrt(a) for a load of a (S. Halfin, W. Whitt, Operations Research 29:3, 1981).
+    """
+    if own_s > limit_s:
+        return None
+    servers = int(rate * service_s) + 1
+    while own_s + wait_quantile(quantile, servers, rate, service_s) > limit_s:
+        servers += 1
+    return servers
