@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from tonnage.messages import BootFailed, Forked, Leaving, Message, NotForked, Ready, Recycle, ZygoteReady
@@ -40,6 +40,7 @@ class Crew:
         self._selector = selector
         self._evidence = evidence
         self.members: dict[int, Member] = {}
+        self.on_end: Callable[[Member], None] = _nothing  # the slot of a dead worker is about to be emptied
         self.adopts = False  # we are a subreaper: strangers may become our children
 
     # -- starting ------------------------------------------------------------------------------------------------------
@@ -90,6 +91,17 @@ class Crew:
         member = self.members.get(worker.age)
         cradle = member.cradle if member is not None else self._cradles[worker.generation]
         return cradle.release.scoreboard.read(worker.slot)
+
+    def peaks(self, second: int) -> Iterator[tuple[str, int]]:
+        """Accept queues that workers have seen in this second or the one before, by their listener's URL."""
+        for member in self.members.values():
+            if member.slot != NO_SLOT:
+                peaks = member.cradle.release.scoreboard.peaks(member.slot, second)
+                yield from zip((each.url for each in member.cradle.listeners), peaks, strict=False)
+
+    def threads(self, generation: int) -> int:
+        """Of each worker."""
+        return self._cradles[generation].release.scoreboard.threads
 
     def role(self, age: int) -> str:
         member = self.members.get(age)
@@ -212,6 +224,7 @@ class Crew:
         if stacks := member.read_stacks():
             member.cradle.log.error("What process %d was doing:\n%s", member.pid, stacks.rstrip())
         if member.slot != NO_SLOT:  # now: as soon as the end is known, the slot may be another's
+            self.on_end(member)
             member.cradle.release.scoreboard.clear(member.slot)
         yield from self.hear(member.age)
         yield WorkerExited(member.age, code)
@@ -244,6 +257,10 @@ class Crew:
         if member.listening:
             member.listening = False
             self._selector.unregister(member.channel)
+
+
+def _nothing(_: Member) -> None:
+    """Nobody wants to know."""
 
 
 def _close(member: Member) -> None:

@@ -20,6 +20,7 @@ from tonnage.control.overview import Overview
 from tonnage.errors import TonnageError
 from tonnage.hooks import ServerHook
 from tonnage.supervisor.control import Control, Where, heir
+from tonnage.supervisor.counsel import Advise
 from tonnage.supervisor.cradle import guard
 from tonnage.supervisor.crew import Crew
 from tonnage.supervisor.evidence import Evidence
@@ -38,6 +39,7 @@ from tonnage.supervisor.facts import (
     WorkerExited,
 )
 from tonnage.supervisor.herald import Herald
+from tonnage.supervisor.observer import Observer
 from tonnage.supervisor.orders import (
     Abort,
     Adopt,
@@ -63,7 +65,6 @@ from tonnage.supervisor.orders import (
     WantChanged,
 )
 from tonnage.supervisor.outfit import Outfit
-from tonnage.supervisor.overview import overview
 from tonnage.supervisor.policy import step, wake_at
 from tonnage.supervisor.report import Names, report
 from tonnage.supervisor.savings import Savings
@@ -71,6 +72,7 @@ from tonnage.supervisor.state import NEVER, Phase, first
 from tonnage.supervisor.upgrade import Upgrade
 from tonnage.supervisor.watch import Watch
 from tonnage.system.cgroup import oom_kills
+from tonnage.system.cpus import usable
 from tonnage.system.notify import Notifier
 from tonnage.system.processes import set_title
 
@@ -92,7 +94,7 @@ SIGNALS = (*MEANINGS, signal.SIGCHLD)
 
 
 class Supervisor:
-    def __init__(self, outfit: Outfit, control: Where | None) -> None:
+    def __init__(self, outfit: Outfit, control: Where | None, advise: Advise | None = None) -> None:
         self._outfit = outfit
         self._releases = releases = outfit.releases
         self._log = releases.log
@@ -109,7 +111,7 @@ class Supervisor:
         self._state = first(releases.rules, releases.current.settings.workers)
         self._facts: deque[Fact] = deque([Tick()])
         self._exit_code: int | None = None
-        self._started_at = time.monotonic()
+        self._observer = Observer(self._state, crew, lambda: releases.listeners, self._log, usable(), advise)
         self._control = Control(self._selector, self._log, self._overview)
         self._herald = Herald(Notifier(os.environ, os.getpid()), self._control.progress)
         if control is not None:
@@ -146,13 +148,15 @@ class Supervisor:
     def _turn(self) -> None:
         """One fact, so that no signal has to wait for a series of anything."""
         now = time.monotonic()
-        due = min(wake_at(self._state, now), self._watch.next_at, self._herald.next_at)
+        due = min(wake_at(self._state, now), self._watch.next_at, self._herald.next_at, self._observer.next_at)
         self._learn(0.0 if self._facts else due - now)
         self._facts.extend(self._watch.look(time.monotonic(), self._serving()))
         fact = self._facts.popleft() if self._facts else Tick()
         if isinstance(fact, HeirServes | HeirGone):
             self._hear_of_heir(fact)
+        self._observer.turn(time.monotonic())
         for order in step(self._state, fact, time.monotonic()):
+            self._observer.hear(order)
             self._carry_out(order)
         if isinstance(fact, WorkerExited | ForkFailed):
             self._crew.bury(fact.age)
@@ -276,8 +280,7 @@ class Supervisor:
                 self._control.settled(generation, ok=True, reason=said.text)
 
     def _overview(self) -> Overview:
-        listeners, now = self._releases.listeners, time.monotonic()
-        return overview(self._state, self._crew.pid, self._crew.read, listeners, self._started_at, now)
+        return self._observer.overview(time.monotonic())
 
     def _announce(self) -> None:
         urls = [listener.url for listener in self._releases.listeners]

@@ -8,8 +8,10 @@ A slot is CELLS 64-bit words, then one row for each application thread: the word
 nanoseconds, 0 = free), a word with the length of the request line, and the line itself, cut at LINE octets. A reader
 takes `busy since` before and after the line and tries again when they differ.
 
-Service times are counted in log-linear buckets, SUB per power of two (a relative error of at most 1/SUB), as in
-HdrHistogram (Tene, 2012).
+Three kinds of times are counted, in the buckets of histogram.py: service (how long the application had a request),
+queue (how long it waited before) and first octet. The hot path writes only what says something: a request that did not
+wait is in no queue bucket, and a response that went out in one piece is not counted again for its first octet. `read`
+puts that together.
 """
 
 from __future__ import annotations
@@ -18,12 +20,11 @@ import mmap
 from dataclasses import dataclass
 from enum import IntEnum
 
+from tonnage.system.histogram import BUCKETS, bucket
+
 LINE = 240
 WORD = 8
 ROW_WORDS = 2 + LINE // WORD
-SUB_BITS = 2
-SUB = 1 << SUB_BITS
-BUCKETS = 32 * SUB  # microseconds, up to 2**33 (2.4 hours)
 
 
 class Cell(IntEnum):
@@ -41,10 +42,27 @@ class Cell(IntEnum):
     BUSY_NS = 9  # application time, summed
     STATUS_1XX = 10
     STATUS_5XX = 14
-    SERVICE = 15  # first of BUCKETS
+    RECEIVED = 15  # octets, heads and bodies
+    QUEUE_NS = 16  # waiting time, summed
+    PARTED_NS = 17  # application time of responses that went out in parts, summed...
+    FIRST_NS = 18  # ...and the part of it before their first octet
+    GIL_WAIT_NS = 19  # how long the watchdog's thread waited for the interpreter, summed
+    GIL_LOOKS = 20  # how often it looked
+    LAG_NS = 21  # asgi: how late the event loop was, when last measured
+    IN_FLIGHT = 22  # asgi: requests that the application has; elsewhere the rows tell
+    LOOP_BUSY_NS = 23  # asgi: time that the loop was not waiting, summed
+    PEAKS = 24  # two words for each of the first LISTENERS listeners; see Slot.waited
+    SERVICE = 40  # first of BUCKETS, and so on
+    QUEUE = 168
+    PARTED = 296
+    FIRST = 424
 
 
-CELLS = Cell.SERVICE + BUCKETS
+HISTOGRAMS = (Cell.SERVICE, Cell.QUEUE, Cell.PARTED, Cell.FIRST)
+LISTENERS = 8
+PEAK_BITS = 24
+PEAK_MASK = (1 << PEAK_BITS) - 1
+CELLS = Cell.FIRST + BUCKETS
 
 
 class WorkerState(IntEnum):
@@ -52,6 +70,9 @@ class WorkerState(IntEnum):
     BOOTING = 1
     READY = 2
     DRAINING = 3
+
+
+NO_TIMES = (0,) * BUCKETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +101,16 @@ class Reading:
     statuses: tuple[int, int, int, int, int]  # 1xx .. 5xx
     service_us: tuple[int, ...]  # BUCKETS counts; see bucket_floor_us
     busy: tuple[Busy, ...]
-
-
-def bucket(us: int) -> int:
-    """The bucket of a time in whole microseconds."""
-    shift = us.bit_length() - SUB_BITS - 1
-    if shift <= 0:
-        return us if us < BUCKETS else BUCKETS - 1
-    index = (shift << SUB_BITS) + (us >> shift)
-    return index if index < BUCKETS else BUCKETS - 1
-
-
-def bucket_floor_us(index: int) -> int:
-    """The smallest time, in microseconds, that falls into the bucket."""
-    if index < 2 * SUB:
-        return index
-    shift = (index >> SUB_BITS) - 1
-    return ((index & (SUB - 1)) + SUB) << shift
+    received: int = 0
+    queue_ns: int = 0
+    first_ns: int = 0
+    gil_wait_ns: int = 0
+    gil_looks: int = 0
+    lag_ns: int = 0
+    in_flight: int = 0
+    loop_busy_ns: int = 0
+    queue_us: tuple[int, ...] = NO_TIMES
+    first_us: tuple[int, ...] = NO_TIMES
 
 
 class Slot:
@@ -133,7 +147,29 @@ class Slot:
         us = service_ns // 1000
         shift = us.bit_length() - 3
         index = us if shift <= 0 else (shift << 2) + (us >> shift)
-        cells[15 + (index if index < BUCKETS else BUCKETS - 1)] += 1
+        cells[40 + (index if index < BUCKETS else BUCKETS - 1)] += 1
+
+    def count_wait(self, waited_ns: int) -> None:
+        """Of a request that is, or will be, counted: it had waited."""
+        self.cells[Cell.QUEUE_NS] += waited_ns
+        self.cells[Cell.QUEUE + bucket(waited_ns // 1000)] += 1
+
+    def count_parts(self, service_ns: int, first_ns: int) -> None:
+        """Of a request that is counted: its response went out in parts, the first of them after `first_ns`."""
+        cells = self.cells
+        cells[Cell.PARTED_NS] += service_ns
+        cells[Cell.FIRST_NS] += first_ns
+        cells[Cell.PARTED + bucket(service_ns // 1000)] += 1
+        cells[Cell.FIRST + bucket(first_ns // 1000)] += 1
+
+    def waited(self, listener: int, number: int, second: int) -> None:
+        """So many were seen in a listener's accept queue in this second (of CLOCK_MONOTONIC).
+
+        Two words, for even and odd seconds, so that the peak of one is still there when the next has begun.
+        """
+        if listener < LISTENERS:
+            at = Cell.PEAKS + 2 * listener + (second & 1)
+            self.cells[at] = max(self.cells[at], (second << PEAK_BITS) | min(number, PEAK_MASK))
 
 
 class Scoreboard:
@@ -160,9 +196,18 @@ class Scoreboard:
         """One word of a slot."""
         return self._words[index * self._size // WORD + cell]
 
+    def peaks(self, index: int, second: int) -> tuple[int, ...]:
+        """The longest accept queue of each listener that this worker saw in this second or the one before."""
+        start = index * self._size // WORD + Cell.PEAKS
+        seen = self._words[start : start + 2 * LISTENERS].tolist()
+        recent = [word & PEAK_MASK if word >> PEAK_BITS >= second - 1 else 0 for word in seen]
+        return tuple(map(max, recent[::2], recent[1::2]))
+
     def read(self, index: int) -> Reading:
         octets = self._slice(index)
-        cells = octets[: CELLS * WORD].cast("Q")
+        cells = octets[: CELLS * WORD].cast("Q").tolist()
+        service, queue, parted, first = (tuple(cells[at : at + BUCKETS]) for at in HISTOGRAMS)
+        at_once = max(0, cells[Cell.REQUESTS] - sum(queue))
         return Reading(
             pid=cells[Cell.PID],
             generation=cells[Cell.GENERATION],
@@ -175,8 +220,18 @@ class Scoreboard:
             sent=cells[Cell.SENT],
             busy_ns=cells[Cell.BUSY_NS],
             statuses=(cells[10], cells[11], cells[12], cells[13], cells[14]),
-            service_us=tuple(cells[Cell.SERVICE : CELLS]),
+            service_us=service,
             busy=tuple(busy for i in range(self.threads) if (busy := self._busy(octets, i)) is not None),
+            received=cells[Cell.RECEIVED],
+            queue_ns=cells[Cell.QUEUE_NS],
+            first_ns=max(0, cells[Cell.BUSY_NS] - cells[Cell.PARTED_NS]) + cells[Cell.FIRST_NS],
+            gil_wait_ns=cells[Cell.GIL_WAIT_NS],
+            gil_looks=cells[Cell.GIL_LOOKS],
+            lag_ns=cells[Cell.LAG_NS],
+            in_flight=cells[Cell.IN_FLIGHT],
+            loop_busy_ns=cells[Cell.LOOP_BUSY_NS],
+            queue_us=(queue[0] + at_once, *queue[1:]),
+            first_us=tuple(map(_first, service, parted, first)),
         )
 
     def _slice(self, index: int) -> memoryview:
@@ -195,3 +250,8 @@ class Scoreboard:
             if words[0] == since:
                 return Busy(thread, since, line)
         return None
+
+
+def _first(service: int, parted: int, first: int) -> int:
+    """Of one bucket; never below 0, though the worker may be at work on the three at this moment."""
+    return max(0, service - parted) + first

@@ -7,12 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tonnage.control.overview import InFlight, ListenerView, Overview, WorkerView
+from tonnage.control.overview import (
+    Advice,
+    InFlight,
+    ListenerView,
+    Overview,
+    Quantiles,
+    Restarts,
+    Spread,
+    Totals,
+    WorkerView,
+)
 from tonnage.control.requests import Answer, Done, Note, Reload, Reopen, Request, Scale, Status, Stop, Upgrade
 from tonnage.control.wire import Lines, decode_answer, decode_request, encode_answer, encode_request
 
-WORKER = WorkerView(101, 0, 7, 2, "ready", 60.5, 1000, 3, (InFlight("GET /slow HTTP/1.1", 2.5),))
-OVERVIEW = Overview("0.1.0", 100, "serving", 2, 1, 90.0, (ListenerView("http://127.0.0.1:80", 0, 2048),), (WORKER,))
+SLOW = InFlight("GET /slow HTTP/1.1", 2.5)
+WORKER = WorkerView(101, 0, 7, 2, "ready", 60.5, 1000, 3, (SLOW,), pss=5, service=Quantiles(0.1, 0.2, 0.3))
+LISTENER = ListenerView("http://127.0.0.1:80", 0, 2048, 7)
+TOTALS = Totals(1000, statuses=(0, 900, 0, 100, 0), service=Spread((0.001, 0.002), (600, 400), 1.5))
+OVERVIEW = Overview(
+    "0.1.0", 100, "serving", 2, 1, 90.0, (LISTENER,), (WORKER,), rps=12.5, queue=Quantiles(1.0, 2.0, 3.0),
+    totals=TOTALS, restarts=(Restarts("crash", 1),), capped=(Advice("cpu", "all of it", 1.7e9),),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -93,6 +109,17 @@ def test_what_a_server_leaves_out_is_named(name: str) -> None:
     del found["status"][name]
     with pytest.raises(ValueError, match=f"{name}.* is missing"):
         decode_answer(json.dumps(found).encode())
+
+
+def test_what_an_older_server_does_not_say_has_its_default() -> None:
+    found = json.loads(encode_answer(OVERVIEW))
+    for name in ("totals", "restarts", "capped", "queue", "rps"):
+        del found["status"][name]
+    del found["status"]["workers"][0]["pss"]
+    older = decode_answer(json.dumps(found).encode())
+    assert isinstance(older, Overview)
+    assert (older.totals, older.restarts, older.capped, older.rps) == (Totals(), (), (), 0.0)
+    assert older.workers[0].pss is None
 
 
 def test_only_those_that_are_ready_are_counted_as_ready() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tonnage.system.scoreboard import BUCKETS, LINE, SUB, Busy, Cell, Scoreboard, WorkerState, bucket, bucket_floor_us
+from tonnage.system.histogram import BUCKETS, SUB, bucket, bucket_floor_us, quantile_s
+from tonnage.system.scoreboard import HISTOGRAMS, LINE, LISTENERS, PEAK_MASK, Busy, Cell, Scoreboard, WorkerState
 
 
 def test_what_a_child_writes_its_parent_reads_even_when_the_child_was_killed() -> None:
@@ -74,3 +76,51 @@ def test_times_beyond_the_last_bucket_are_counted_in_it(us: int) -> None:
     board = Scoreboard(slots=1, threads=1)
     board.slot(0).count(200, us * 1000, 0)
     assert board.read(0).service_us[BUCKETS - 1] == 1
+
+
+def test_who_did_not_wait_waited_for_nothing_and_who_sent_it_whole_sent_its_first_octet_with_the_rest() -> None:
+    board = Scoreboard(slots=1, threads=1)
+    slot = board.slot(0)
+    slot.count(200, 5_000_000, 10)
+    slot.count(200, 9_000_000, 10)
+    slot.count_wait(3_000_000)
+    slot.count_parts(9_000_000, 1_000_000)
+    reading = board.read(0)
+    assert (reading.queue_us[0], reading.queue_us[bucket(3000)], sum(reading.queue_us)) == (1, 1, 2)
+    assert reading.queue_ns == 3_000_000
+    assert (reading.first_us[bucket(5000)], reading.first_us[bucket(1000)], sum(reading.first_us)) == (1, 1, 2)
+    assert reading.first_ns == 6_000_000
+    assert reading.service_us[bucket(9000)] == 1
+
+
+def test_the_longest_queue_of_a_second_is_kept_through_the_next_and_forgotten_then() -> None:
+    board = Scoreboard(slots=2, threads=1)
+    slot = board.slot(1)
+    for listener, number, second in ((0, 5, 100), (0, 3, 100), (1, 7, 101), (0, 1, 101), (LISTENERS, 9, 101)):
+        slot.waited(listener, number, second)
+    slot.waited(2, 1 << 40, 101)
+    assert board.peaks(1, 101)[:3] == (5, 7, PEAK_MASK)
+    assert board.peaks(1, 102)[:2] == (1, 7)
+    assert board.peaks(1, 103)[:2] == (0, 0)
+    slot.waited(0, 2, 102)
+    assert board.peaks(1, 102)[0] == 2
+    assert not any(board.peaks(0, 101))
+
+
+def test_the_histograms_do_not_overlap() -> None:
+    assert [Cell.PEAKS + 2 * LISTENERS, *(at + BUCKETS for at in HISTOGRAMS[:-1])] == list(HISTOGRAMS)
+
+
+def test_quantiles_of_nothing_are_nothing() -> None:
+    assert quantile_s([0] * BUCKETS, 0.99) == 0.0
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=50), st.sampled_from([0.5, 0.95, 0.99, 1.0]))
+def test_a_quantile_lies_in_the_bucket_of_the_true_one(times: list[int], share: float) -> None:
+    counts = [0] * BUCKETS
+    for us in times:
+        counts[bucket(us)] += 1
+    rank = max(1, math.ceil(share * len(times)))
+    index = bucket(sorted(times)[rank - 1])
+    assert bucket_floor_us(index) <= quantile_s(counts, share) * 1e6 * (1 + 1e-9)
+    assert quantile_s(counts, share) * 1e6 <= bucket_floor_us(index + 1) * (1 + 1e-9)
