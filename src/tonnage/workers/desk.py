@@ -7,6 +7,7 @@ application by a Dispatch, flushes what clients are slow to take, and refuses wh
 from __future__ import annotations
 
 import io
+import math
 import os
 from time import monotonic, time
 from typing import BinaryIO
@@ -31,6 +32,8 @@ from tonnage.workers.rules import Rules
 
 RECEIVE = 65536  # octets asked of one recv(2)
 IDLE_CLOSED = 64  # idle connections closed in one tick, when there are too many
+NOTABLE_NS = 1_000_000  # who comes while the loop is held up for so long is asked how long it has waited
+TURNS = 2.0  # this turn of the loop and the next
 NO_ENVIRON: Environ = {}
 
 
@@ -49,7 +52,9 @@ class Desk:
         self._rules = rules
         self._timeouts = rules.timeouts
         self._queue_timeout = rules.queue_timeout
+        self.suspects = math.inf if rules.queue_timeout else 0.0  # for so many turns octets may have lain in sockets
         self._slot = slot
+        self._cells = slot.cells
 
     # -- coming and going ------------------------------------------------------------------------------------------
 
@@ -130,11 +135,12 @@ class Desk:
             return
         if phase is Phase.CLOSED:
             return
-        if self._queue_timeout and phase is not Phase.LINGER:
+        if self.suspects and phase is not Phase.LINGER:
             client.lay_s = waited_in_socket_s(client.fd)
         try:
             data = os.read(client.fd, RECEIVE)
         except BlockingIOError:
+            client.lay_s = 0.0
             return
         except OSError:  # reset by the client: nobody is left to answer
             self.clients.close(client)
@@ -143,6 +149,7 @@ class Desk:
             if not data:
                 self.clients.close(client)
         elif data or phase in (Phase.HEAD, Phase.CONTENT):
+            self._cells[15] += len(data)  # Cell.RECEIVED
             client.http.receive(data)
             self._advance(client)
         else:
@@ -235,7 +242,7 @@ class Desk:
             self.clients.close(client)
             return
         self.now = exchange.ended_ns / 1e9
-        self._slot.count(int(exchange.status[:3] or 499), exchange.service_ns, exchange.sent)
+        self._count(client, exchange)
         held_up_ns = exchange.waited_ns if self.pool else exchange.service_ns
         if held_up_ns > SLOW_NS:
             self.keepalive.held_up(self.now)
@@ -254,6 +261,24 @@ class Desk:
             self._keep(client)
         else:
             self._hang_up(client)
+
+    def _count(self, client: Client, exchange: Exchange) -> None:
+        """What is rare costs nothing else: see the scoreboard."""
+        service_ns, environ = exchange.service_ns, exchange.environ
+        self._slot.count(int(exchange.status[:3] or 499), service_ns, exchange.sent)
+        if service_ns > NOTABLE_NS and (self.pool is None or self.pool.free == 1):
+            self.suspects = max(self.suspects, TURNS)
+        if (
+            exchange.waited_ns or client.lay_s
+            or "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ
+        ):  # fmt: skip
+            waited_s = exchange.waited_ns / 1e9 + client.lay_s
+            if client.trusted:
+                waited_s = max(waited_s, waited_at_proxy_s(exchange.head, time() - service_ns / 1e9))
+            client.lay_s = 0.0
+            self._slot.count_wait(int(waited_s * 1e9))
+        if exchange.first_ns:
+            self._slot.count_parts(service_ns, exchange.first_ns - exchange.began_ns)
 
     def _completed_elsewhere(self, exchange: Exchange) -> None:
         self._completed(exchange)

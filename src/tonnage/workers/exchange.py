@@ -73,6 +73,7 @@ class Exchange:
         "ended_ns",
         "environ",
         "fields",
+        "first_ns",
         "head",
         "http",
         "queued_ns",
@@ -99,6 +100,7 @@ class Exchange:
         self.fields: ResponseFields = ()
         self.sent = 0
         self.queued_ns = self.began_ns = self.ended_ns = 0  # CLOCK_MONOTONIC
+        self.first_ns = 0  # the same: when the first octet of a response in parts was sent
         self.waited_ns = 0  # in the queue for a thread
         self.service_ns = 0
         self.wants_content = True
@@ -213,6 +215,7 @@ class Exchange:
         if self.wants_content:
             self.sent += len(data) - (self.http.excess - over)
         self._push(octets)
+        self.first_ns = self.first_ns or time.monotonic_ns()
 
     def send_file(self, fd: int, offset: int, count: int) -> None:
         count = self.http.allowed(count)
@@ -223,6 +226,7 @@ class Exchange:
         self._held = b""
         out.add_file(fd, offset, count)
         out.add(after)
+        self.first_ns = self.first_ns or time.monotonic_ns()
         self._flush(out)
 
     def finish(self) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from time import monotonic
 
+from tonnage.system.queues import accept_queue
 from tonnage.workers.client import Door, Entrance, Peer
 from tonnage.workers.poller import Poller
 
 ACCEPTS = 16  # connections taken in one turn, so that those we have get theirs
 TURN_S = 0.001  # no more are taken in this turn when serving them has taken so long
+ASK_S = 0.01  # a Unix socket's queue costs 20 microseconds to ask for
 RETRY_S = 1.0  # after the process or the machine ran out of files
 ONE_CLIENT = {  # what accept(2) passes on of a connection that has already failed; EPERM is a firewall's
     getattr(errno, name, None)
@@ -40,8 +43,9 @@ Welcome = Callable[[Door, int, Peer], None]
 class Reception:
     def __init__(
         self, doors: Sequence[Entrance], poller: Poller, *, has_room: Callable[[], bool], welcome: Welcome,
-        log: logging.Logger,
+        log: logging.Logger, crowd: Callable[[int, int, int], None] | None = None,
     ) -> None:  # fmt: skip
+        """`crowd` is told of accept queues with more than one in them: which listener, how many, in which second."""
         self.doors = {door.fileno(): door for door in doors}
         self._poller = poller
         self._has_room = has_room
@@ -50,6 +54,8 @@ class Reception:
         self._log = log
         self._open = False
         self._not_before = 0.0
+        self._crowd = crowd
+        self._ask_at = 0.0
 
     def review(self, now: float) -> None:
         """Listen, or stop listening, as there is room."""
@@ -86,6 +92,7 @@ class Reception:
     def accept(self, door: Entrance) -> bool:
         """Take what waits, each served before the next is taken, while there is room; whether nobody is left."""
         empty = False
+        taken = 0
         until = monotonic() + TURN_S
         for _ in range(ACCEPTS):
             if not self._has_room():
@@ -100,9 +107,12 @@ class Reception:
                     continue
                 self._cannot_accept(exc)
                 break
+            taken += 1
             self._welcome(real, fd, peer)
             if monotonic() > until:
                 break
+        if taken > 1 or not empty:
+            self._measure(door, taken, empty=empty)
         if self.siblings and self._open:
             self._go_to_the_back()
         return empty
@@ -122,6 +132,17 @@ class Reception:
         for fd in self.doors:
             self._poller.unregister(fd)
             self._poller.register_listener(fd)
+
+    def _measure(self, door: Entrance, taken: int, *, empty: bool) -> None:
+        """Those who were taken had all waited, if the application was quick; of the others only the kernel knows."""
+        if self._crowd is None or not isinstance(door, Door):
+            return
+        now = monotonic()
+        if not empty and now >= self._ask_at:
+            self._ask_at = now + ASK_S
+            with suppress(OSError):  # the kernel does not say
+                taken = max(taken, accept_queue(door.sock).waiting)
+        self._crowd(list(self.doors).index(door.fileno()), taken, int(now))
 
     def _cannot_accept(self, exc: OSError) -> None:
         if exc.errno not in OUT_OF_FILES:

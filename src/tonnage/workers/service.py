@@ -27,6 +27,7 @@ from tonnage.system.seat import Seat
 from tonnage.workers.client import Door
 from tonnage.workers.deadline import Deadline
 from tonnage.workers.exchange import DateClock, Tools
+from tonnage.workers.gil import GilGauge
 from tonnage.workers.poller import open_poller
 from tonnage.workers.rules import Rules, Timeouts
 from tonnage.workers.siblings import Siblings
@@ -85,7 +86,8 @@ def open_service(
     if config.health_path is not None:
         ask(app.call, config.health_path, doors[0].gateway)
     deadline = Deadline(loop, seat.channel, worker, config.worker_abort, rules.witness, access, log)
-    watchdog = Watchdog(loop.dispatch, config.timeout, deadline, log, describe_worker(seat.age, seat.generation))
+    who, gauge = describe_worker(seat.age, seat.generation), GilGauge(seat.scoreboard.slot(seat.slot))
+    watchdog = Watchdog(loop.dispatch, config.timeout, deadline, log, who, gauge)
     watchdog.start(access.flush if access is not None else None)
     return loop
 

@@ -46,6 +46,7 @@ class Loop:
         self._desk = desk = Desk(poller, tools, rules, slot, threads, self._mailbox)
         self._reception = Reception(
             [*doors, SideDoor(baton, doors)], poller, has_room=desk.has_room, welcome=desk.welcome, log=tools.log,
+            crowd=slot.waited,
         )  # fmt: skip
         self._relief: Relief | None = None
         if desk.inline is not None:
@@ -136,6 +137,8 @@ class Loop:
             self._recycle_at = math.inf
             self._rules.recycle(f"it has answered {requests} requests (--max-requests)")
         self._desk.now = now = monotonic()
+        if self._desk.suspects:
+            self._desk.suspects -= 1
         self._review(now)
         if now >= self._next_tick:
             self._tick()

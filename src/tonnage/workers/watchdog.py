@@ -1,9 +1,9 @@
 """Enforce the deadline of a request (`timeout`), and say what it was doing.
 
-A thread of its own looks once a second at what the application has. A request past its deadline is answered with 504,
-when nothing of an answer has gone out, and logged with the Python stack of its thread and how much CPU that used. Its
-thread cannot be stopped, so the worker cannot be trusted any more: it asks to be replaced, takes nothing new, and ends
-when its other requests are done.
+A thread of its own looks once a second at what the application has; how late it wakes up tells what the GIL costs
+(gil.py). A request past its deadline is answered with 504, when nothing of an answer has gone out, and logged with the
+Python stack of its thread and how much CPU that used. Its thread cannot be stopped, so the worker cannot be trusted any
+more: it asks to be replaced, takes nothing new, and ends when its other requests are done.
 
 When C code holds the GIL this thread does not run either; then the supervisor, who sees the same request on the
 scoreboard, kills the worker.
@@ -23,6 +23,7 @@ from collections.abc import Callable
 from tonnage.app.frames import format_stack
 from tonnage.workers.clients import shut
 from tonnage.workers.exchange import Exchange
+from tonnage.workers.gil import GilGauge
 from tonnage.workers.pool import Dispatch
 
 LOOK_S = 1.0
@@ -33,13 +34,14 @@ class Watchdog:
 
     def __init__(
         self, dispatch: Dispatch, timeout_s: float, condemn: Callable[[Exchange, str], None], log: logging.Logger,
-        who: str,
+        who: str, gauge: GilGauge,
     ) -> None:  # fmt: skip
         self._dispatch = dispatch
         self._timeout_ns = timeout_s * 1e9 or math.inf
         self._condemn = condemn
         self._log = log
         self._who = who
+        self._gauge = gauge
         self._seen: dict[int, tuple[Exchange, int, int]] = {}  # thread -> exchange, when first seen, its CPU by then
         self._look_s = min(LOOK_S, timeout_s / 2 or LOOK_S)
 
@@ -49,7 +51,7 @@ class Watchdog:
 
     def _run(self, also: Callable[[], None] | None) -> None:
         while True:
-            time.sleep(self._look_s)
+            self._gauge.sleep(self._look_s)
             self.look(time.monotonic_ns())
             if also is not None:
                 also()
