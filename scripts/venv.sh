@@ -1,6 +1,7 @@
 # Sourced by the scripts beside this file, from the top of the repository: puts .venv on PATH and offers
 #   need ARGUMENT...   pip install ARGUMENT..., once for each state of the files that say what is needed
 #   wheel              build this checkout as a wheel and install that, so that what runs is what would be released
+#   pure COMMAND...    run a command with the wheel that a machine without a C compiler would build
 #   debian PACKAGE     true if the Debian package is there; root installs it, anyone else is told the remedy
 
 debian() {
@@ -20,6 +21,13 @@ wheel() {
     rm -rf build/wheel
     pip wheel -q --disable-pip-version-check --no-deps -w build/wheel . &&
         pip install -q --disable-pip-version-check --no-deps --force-reinstall build/wheel/*.whl
+}
+
+pure() {
+    rm -rf build/pure
+    TONNAGE_PURE=1 pip wheel -q --disable-pip-version-check --no-deps -w build/pure . &&
+        pip install -q --disable-pip-version-check --no-deps --target build/pure/site build/pure/*.whl &&
+        PYTHONPATH=build/pure/site "$@"
 }
 
 python=${PYTHON:-python3}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType
 
-OURS = str(Path(__file__).resolve().parents[1])
+OURS = (str(Path(__file__).resolve().parents[1]), "tonnage/")  # the second: as compiled modules name themselves
+BOOTSTRAP = {threading.__file__}  # below a thread's stack; compiled functions leave no frame above it
 MACHINERY = ("<frozen importlib", "<frozen runpy>")
 
 
@@ -24,7 +26,7 @@ def format_exception(exc: BaseException) -> str:
 
 
 def _without_the_way_there(stack: traceback.StackSummary) -> traceback.StackSummary:
-    ours = [i for i, frame in enumerate(stack) if frame.filename.startswith(OURS)]
+    ours = [i for i, frame in enumerate(stack) if frame.filename.startswith(OURS) or frame.filename in BOOTSTRAP]
     start = ours[-1] + 1 if ours else 0
     while start < len(stack) and stack[start].filename.startswith(MACHINERY):
         start += 1

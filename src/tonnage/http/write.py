@@ -66,10 +66,9 @@ _statuses: dict[str, tuple[bytes, int]] = {}
 known_status = _statuses.get
 
 
-def learn_status(status: str) -> tuple[bytes, int]:
+def learn_status(status: object) -> tuple[bytes, int]:
     """The status line, and what the code says about content."""
-    match = _status(status) if isinstance(status, str) else None
-    if match is None:
+    if not isinstance(status, str) or (match := _status(status)) is None:
         raise LocalProtocolError(f"the status {status!r} is not a code from 200 and a reason, as in '200 OK'")
     line = f"HTTP/1.1 {match[1]} {match[2] or ''}\r\n".encode("latin-1")
     entry = (line, {"204": NO_CONTENT, "205": EMPTY, "304": NOT_MODIFIED}.get(match[1], CONTENT))

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Sequence
 from enum import Enum, auto
+from typing import Protocol
 
 from tonnage.app.environ import Gateway
 from tonnage.app.wsgi import Environ
@@ -81,7 +82,12 @@ class SideDoor:
         """It is for giving, too."""
 
 
-Entrance = Door | SideDoor
+class Entrance(Protocol):
+    """Where connections come in: a Door, or the SideDoor."""
+
+    def fileno(self) -> int: ...
+    def take(self) -> tuple[int, Door, Peer]: ...
+    def close(self) -> None: ...
 
 
 class Client:

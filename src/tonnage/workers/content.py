@@ -49,4 +49,5 @@ class Content:
 
     def _write(self, view: memoryview) -> None:
         while view:
-            view = view[self._file.write(view) :]
+            written = self._file.write(view)
+            view = view[written:]

@@ -100,7 +100,8 @@ class Output:
         offset = self._spool.seek(0, os.SEEK_END)
         view = memoryview(data)
         while view:
-            view = view[self._spool.write(view) :]
+            written = self._spool.write(view)  # not inside the slice: mypyc calls it twice there
+            view = view[written:]
         if self._spooled is None:
             self._spooled = FilePart(os.dup(self._spool.fileno()), offset, 0)
             self._parts.append(self._spooled)

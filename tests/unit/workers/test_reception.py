@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import logging
+import socket
 from typing import cast
 
 import pytest
 
+from tonnage.app.environ import Gateway
 from tonnage.workers.client import Door, Peer
 from tonnage.workers.poller import Poller
 from tonnage.workers.reception import Reception
+
+DOOR = Door(socket.socket(), Gateway("", "", multithread=False, multiprocess=False, software=""), "", is_unix=False)
 
 
 class Scripted:
@@ -26,7 +30,7 @@ class Scripted:
         answer = self.answers.pop(0) if self.answers else BlockingIOError()
         if isinstance(answer, OSError):
             raise answer
-        return answer, cast("Door", self), None
+        return answer, DOOR, None
 
 
 class Hall:
@@ -34,7 +38,7 @@ class Hall:
         self.door = Scripted(*answers)
         self.welcomed: list[int] = []
         self.reception = Reception(
-            [cast("Door", self.door)],
+            [self.door],
             cast("Poller", None),
             has_room=lambda: len(self.welcomed) < room,
             welcome=lambda _door, fd, _peer: self.welcomed.append(fd),
@@ -42,7 +46,7 @@ class Hall:
         )
 
     def accept(self) -> bool:
-        return self.reception.accept(cast("Door", self.door))
+        return self.reception.accept(self.door)
 
 
 def test_all_who_wait_are_taken_and_then_nobody_is_left() -> None:
