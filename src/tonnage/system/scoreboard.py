@@ -247,7 +247,8 @@ class Scoreboard:
             since, length = words[0], words[1]
             if since == 0:
                 return None
-            line = bytes(row[2 * WORD : 2 * WORD + min(length, LINE)])
+            end = 2 * WORD + min(length, LINE)
+            line = bytes(row[2 * WORD : end])
             if words[0] == since:
                 return Busy(thread, since, line)
         return None

@@ -310,7 +310,8 @@ class Desk:
 
     def _refuse(self, client: Client, problem: RemoteProtocolError | int) -> None:
         octets = client.http.refuse(problem, RETRY_AFTER_S if problem == 503 else None, date=self._tools.date())
-        status = octets[9 : octets.index(b"\r\n")].decode()
+        end = octets.index(b"\r\n")
+        status = octets[9:end].decode()
         self._tools.log.debug("refused a request of %s with %s: %s", client.peer, status, problem)
         self._slot.count(int(status[:3]), 0, 0)
         if self._rules.witness is not None:

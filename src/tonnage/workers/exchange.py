@@ -157,7 +157,8 @@ class Exchange:
             self.abandon()
             return
         self.sent = len(octets) - octets.index(b"\r\n\r\n") - 4
-        self.status = octets[9 : octets.index(b"\r\n")].decode()
+        end = octets.index(b"\r\n")
+        self.status = octets[9:end].decode()
         try:
             self._push(octets)
         except ClientGone:

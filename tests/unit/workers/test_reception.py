@@ -32,6 +32,9 @@ class Scripted:
             raise answer
         return answer, DOOR, None
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
 
 class Hall:
     def __init__(self, *answers: int | OSError, room: int = 10) -> None:
