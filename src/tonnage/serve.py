@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from tonnage.app.load import LoadedApp
+from tonnage.capacity import auto
 from tonnage.config.again import changes, load_again
 from tonnage.config.model import Config
 from tonnage.config.resolve import DEFAULT
@@ -27,6 +28,7 @@ from tonnage.observe import access, log
 from tonnage.supervisor import start, upgrade
 from tonnage.supervisor.control import Where, where
 from tonnage.supervisor.settings import Hooks, Release, Settings
+from tonnage.system import cpus
 from tonnage.system.activation import Activation, take
 from tonnage.system.baton import Baton
 from tonnage.system.listeners import Listener, open_listeners
@@ -93,6 +95,7 @@ class Program:
             partial(_listen, config),
             self.scoreboard,
             _hooks(config),
+            auto.gathering(_wish(config), backlog=config.backlog, uid=config.user) if not config.workers else None,
             self.load if config.preload_app else None,
             self.apply,
             self.reopen_logs,
@@ -147,10 +150,15 @@ def _control(loaded: Loaded) -> Where | None:
 
 def _scoreboard(config: Config, before: Program | None) -> Scoreboard:
     """The one that there is, if it is big enough."""
-    slots = config.workers * 2 + SPARE_SLOTS
+    most = config.workers or auto.most_useful(cpus.usable(), _wish(config))
+    slots = max(most, config.max_workers) * 2 + SPARE_SLOTS
     if before is not None and before.scoreboard.threads == config.threads and before.scoreboard.slots >= slots:
         return before.scoreboard
     return Scoreboard(slots, config.threads)
+
+
+def _wish(config: Config) -> auto.Wish:
+    return auto.Wish(config.worker_class, config.threads, config.min_workers, config.max_workers, config.reload_surge)
 
 
 def _open_logs(config: Config) -> access.AccessLog | None:
@@ -172,6 +180,8 @@ def _listen(config: Config, addresses: Sequence[Address]) -> list[Listener]:
 def _settings(config: Config) -> Settings:
     return Settings(
         workers=config.workers,
+        min_workers=config.min_workers,
+        max_workers=config.max_workers,
         worker_class=config.worker_class,
         graceful_timeout_s=config.graceful_timeout,
         boot_timeout_s=config.boot_timeout,

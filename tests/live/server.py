@@ -22,6 +22,7 @@ from tests.live.wire import Address, Reply, Wire, parse_address
 
 PATIENCE_S = 60  # how long anything may take before it is called stuck; never a measure of speed
 TCP = "127.0.0.1:0"
+ONE_WORKER = {"WEB_CONCURRENCY": "1"}  # where a test says nothing: the weakest of all sources, below any file and flag
 
 
 def command() -> list[str]:
@@ -143,7 +144,7 @@ def start(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> t
     process = subprocess.Popen(
         [*command(), *arguments, "--ready-fd", str(tell)],
         cwd=cwd,
-        env={**clean_environ(), **(env or {})},
+        env={**clean_environ(), **ONE_WORKER, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

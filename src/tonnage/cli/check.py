@@ -13,6 +13,7 @@ from pathlib import Path
 from tonnage.cli.neighbour import running_tonnage
 from tonnage.cli.trial import load_in_child
 from tonnage.config.model import Config
+from tonnage.config.show import shown
 from tonnage.config.sources import Loaded
 from tonnage.config.values import Address
 from tonnage.errors import BindError
@@ -54,7 +55,9 @@ def settings(loaded: Loaded) -> Iterator[Finding]:
         where = f"the file is {loaded.file}" if loaded.file else "no configuration file"
         yield Finding("settings", where)
         config = loaded.config
-        yield Finding("workers", f"{config.workers} of class {config.worker_class}, {config.threads} thread(s) each")
+        yield Finding(
+            "workers", f"{shown(config.workers)}, of class {config.worker_class}, {config.threads} thread(s) each"
+        )
 
 
 def files(loaded: Loaded) -> Iterator[Finding]:

@@ -67,7 +67,7 @@ VERDICTS: dict[str, Verdict] = {
     "wsgi_app": Same("`app` is looked for when there is no `application`"),
     "bind": Same("unix:@NAME is an abstract socket; Gunicorn makes a file of that name"),
     "backlog": SAME,
-    "workers": Same("at least 1"),
+    "workers": Same("at least 1, and the default is auto, where Gunicorn's is 1"),
     "worker_class": Same("only sync and gthread are built; the start refuses the others"),
     "threads": SAME,
     "worker_connections": Same("enforced for every worker class"),

@@ -80,6 +80,7 @@ def hook(name: str) -> Kind[hooks.Hook | None]:
 
 
 COUNT = Kind("N", values.whole)
+COUNT_OR_AUTO = Kind("N|auto", values.whole_or_auto)
 OCTETS = Kind("BYTES", values.octets)
 SECONDS = Kind("SECONDS", values.seconds)
 MODE = Kind("MODE", values.mode)

@@ -62,7 +62,13 @@ def refusal(spec: Spec, value: object, origin: str, problem: str) -> ConfigError
 
 
 def settle(config: Config, origins: dict[str, str]) -> Resolved:
-    """What settings mean together."""
+    """What settings mean together. Raises ConfigError where they contradict each other."""
+    for low, high in (("min_workers", "max_workers"), ("min_workers", "workers"), ("workers", "max_workers")):
+        least, most = getattr(config, low), getattr(config, high)
+        if 0 < most < least:
+            raise ConfigError(
+                f"{low} = {least} (from {origins[low]}) is more than {high} = {most} (from {origins[high]})"
+            )
     if config.worker_class == "sync" and config.threads > 1:
         note = f"{config.threads} threads (from {origins['threads']}): the worker class is gthread, not sync"
         origins["worker_class"] = f"threads = {config.threads}"

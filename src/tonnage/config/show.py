@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tonnage.config.values import FdAddress, TcpAddress, UnixAddress
+from tonnage.config.values import Automatic, FdAddress, TcpAddress, UnixAddress
 
 
 def plain(value: object) -> object:
     """JSON's types only; a function is its dotted name."""
+    if isinstance(value, Automatic | TcpAddress | UnixAddress | FdAddress):
+        return str(value)
     if value is None or isinstance(value, bool | int | float | str):
         return int(value) if isinstance(value, float) and value.is_integer() else value
-    if isinstance(value, TcpAddress | UnixAddress | FdAddress):
-        return str(value)
     if isinstance(value, Mapping):
         return {str(name): plain(each) for name, each in value.items()}
     if isinstance(value, tuple | list | set | frozenset):

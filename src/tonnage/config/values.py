@@ -105,6 +105,25 @@ def whole(raw: object) -> int:
     raise ValueError("must be a whole number")
 
 
+class Automatic(int):
+    """0, for a number that the server is to find by itself; a 0 that somebody wrote is none."""
+
+    def __str__(self) -> str:
+        return "auto"
+
+
+AUTO = Automatic()
+
+
+def whole_or_auto(raw: object) -> int:
+    if isinstance(raw, Automatic) or (isinstance(raw, str) and raw.strip().lower() == "auto"):
+        return AUTO
+    try:
+        return whole(raw)
+    except ValueError:
+        raise ValueError("must be a whole number, or auto") from None
+
+
 def _is_whole(raw: object) -> bool:
     return isinstance(raw, str) and re.fullmatch(r"\s*(0x[0-9a-fA-F]+|[1-9]\d*|0)\s*", raw) is not None
 

@@ -36,6 +36,14 @@ class Released:
     """The settings were read again, and nothing is wrong with them."""
 
     rules: Rules
+    want: int  # 0: to be found out
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """How many workers this generation is to have was found out, by its first worker."""
+
+    generation: int
     want: int
 
 
@@ -142,4 +150,4 @@ class Weighed:
 Asked = StopAsked | ScaleAsked | ReloadAsked | Released | ReopenAsked | UpgradeAsked | RestAsked
 Failed = WorkerBootFailed | WorkerExited | ForkFailed
 Heard = Failed | WorkerForked | WorkerReady | WorkerTired | WorkerLeaving | WorkerHung  # of one process
-Fact = Tick | Asked | Heard | Weighed | HeirServes | HeirGone
+Fact = Tick | Asked | Heard | Weighed | Sized | HeirServes | HeirGone

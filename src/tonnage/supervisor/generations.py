@@ -11,7 +11,7 @@ from tonnage.supervisor import pacing
 from tonnage.supervisor.facts import Released
 from tonnage.supervisor.leaving import quit_now
 from tonnage.supervisor.orders import Adopt, Forget, Order, Proven, ReloadAbandoned, TookOver, WantChanged
-from tonnage.supervisor.state import NEVER, Generation, Phase, State, most
+from tonnage.supervisor.state import NEVER, Generation, Phase, State, within
 
 CRASHES = 2  # one may be bad luck
 
@@ -21,7 +21,8 @@ def begin(state: State, fact: Released) -> list[Order]:
         state.previous = state.generation
     old = state.want
     state.newest += 1
-    state.generations[state.newest] = Generation(state.newest, fact.rules, min(fact.want, most(fact.rules)))
+    want = fact.want or old or state.rested_from  # found out again, but from where it stands
+    state.generations[state.newest] = Generation(state.newest, fact.rules, within(fact.rules, want), fact.want > 0)
     state.generation = state.newest
     return [Adopt(state.newest), *_want_changed(state, old)]
 

@@ -8,6 +8,7 @@ things that can hold it up.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import selectors
 import signal
@@ -33,6 +34,7 @@ from tonnage.supervisor.facts import (
     ReopenAsked,
     RestAsked,
     ScaleAsked,
+    Sized,
     StopAsked,
     Tick,
     UpgradeAsked,
@@ -58,6 +60,7 @@ from tonnage.supervisor.orders import (
     ReloadAbandoned,
     ReopenLogs,
     Report,
+    Size,
     Spawn,
     StartHeir,
     Steering,
@@ -68,6 +71,7 @@ from tonnage.supervisor.outfit import Outfit
 from tonnage.supervisor.policy import step, wake_at
 from tonnage.supervisor.report import Names, report
 from tonnage.supervisor.savings import Savings
+from tonnage.supervisor.sizing import weigh
 from tonnage.supervisor.state import NEVER, Phase, first
 from tonnage.supervisor.upgrade import Upgrade
 from tonnage.supervisor.watch import Watch
@@ -123,7 +127,7 @@ class Supervisor:
         settings = self._releases.current.settings
         self._log.info("Using worker: %s", settings.worker_class)
         set_title("supervisor", settings.proc_name)
-        self._count_changed(settings.workers, None)
+        self._count_changed(self._state.want, None)
         gc.collect()
         gc.freeze()  # the collector of a worker then leaves the pages alone that it shares with us
         try:
@@ -202,6 +206,8 @@ class Supervisor:
                 self._announce()
             case WantChanged(new, old):
                 self._count_changed(new, old)
+            case Size(age, generation):
+                self._size(age, generation)
             case Finish(exit_code):
                 self._exit_code = exit_code
             case _:
@@ -245,6 +251,21 @@ class Supervisor:
         else:
             self._herald.heir = None
             self._releases.berths.shared = self._outfit.heirloom is not None
+
+    def _size(self, age: int, generation: int) -> None:
+        release, heirloom = self._releases.cradles[generation].release, self._outfit.heirloom
+        if release.size is None:
+            return
+        members = self._crew.members
+        try:
+            warm = weigh(members[age], members.values(), heirloom.parent if heirloom is not None else None)
+        except OSError as exc:  # it is gone: the next one that is ready will show
+            self._log.warning("How many workers there are to be is not known yet: %s", exc.strerror or exc)
+            return
+        found = release.size(warm)
+        for line in found.lines:
+            self._log.log(logging.WARNING if found.is_tight else logging.INFO, "%s", line)
+        self._facts.append(Sized(generation, found.workers))
 
     def _steer(self, order: Steering) -> None:
         crew = self._crew

@@ -107,6 +107,14 @@ class WantChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """Measure this worker, the first of its generation, and find how many are to be wanted."""
+
+    age: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """No worker is left."""
 
@@ -115,7 +123,17 @@ class Finish:
 
 Steering = Spawn | Hatch | Drain | Quit | Abort | Kill  # of one process
 Deed = (
-    Steering | StartHeir | ReadRelease | Adopt | Forget | ReopenLogs | Announce | CloseListeners | WantChanged | Finish
+    Steering
+    | StartHeir
+    | ReadRelease
+    | Adopt
+    | Forget
+    | ReopenLogs
+    | Announce
+    | CloseListeners
+    | WantChanged
+    | Size
+    | Finish
 )
 
 
@@ -228,7 +246,8 @@ class Recycled:
 @dataclass(frozen=True, slots=True)
 class NotScaled:
     want: int
-    most: int
+    limit: int
+    setting: str = ""  # that the limit is from; "": the scoreboard has no more room
 
 
 Report = (

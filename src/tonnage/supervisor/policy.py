@@ -29,6 +29,7 @@ from tonnage.supervisor.facts import (
     ReopenAsked,
     RestAsked,
     ScaleAsked,
+    Sized,
     StopAsked,
     Tick,
     UpgradeAsked,
@@ -53,10 +54,11 @@ from tonnage.supervisor.orders import (
     ReadRelease,
     ReopenLogs,
     Rests,
+    Size,
     StartHeir,
     WantChanged,
 )
-from tonnage.supervisor.state import NEVER, NO_SLOT, Mode, Phase, Record, State, most
+from tonnage.supervisor.state import NEVER, NO_SLOT, Mode, Phase, Record, State, most, within
 
 
 def step(state: State, fact: Fact, now: float) -> list[Order]:
@@ -86,6 +88,8 @@ def _take_in(state: State, fact: Fact, now: float) -> list[Order]:
             return _asked_of_heir(state, fact)
         case Weighed():
             recycling.weigh(state, fact, now)
+        case Sized():
+            return _size(state, fact)
         case HeirServes():
             state.has_heir = True
         case HeirGone(reason):
@@ -168,18 +172,35 @@ def _remove(state: State, process: Record) -> None:
 
 
 def _scale(state: State, by: int) -> list[Order]:
-    old, wish, limit = state.want, state.want + by, most(state.rules)
-    state.current.want = min(max(1, wish), limit)
-    orders: list[Order] = [NotScaled(wish, limit)] if wish > limit else []
+    old, wish, rules = state.want, state.want + by, state.rules
+    state.current.want, state.current.sized = within(rules, wish), True
+    orders: list[Order] = []
+    if wish > most(rules):
+        orders.append(NotScaled(wish, most(rules), "--max-workers" if most(rules) == rules.max_workers else ""))
+    elif 0 < wish < rules.min_workers:
+        orders.append(NotScaled(wish, rules.min_workers, "--min-workers"))
     return [*orders, WantChanged(state.want, old)] if state.want != old else orders
+
+
+def _size(state: State, fact: Sized) -> list[Order]:
+    current, old = state.current, state.want
+    is_answered = current.sized or not old  # somebody has asked for a number, or for none
+    if state.mode not in UP or current.number != fact.generation or is_answered:
+        return []
+    current.want, current.sized = within(state.rules, fact.want), True
+    return [WantChanged(state.want, old)] if state.want != old else []
 
 
 def _ready(state: State, process: Record, now: float) -> list[Order]:
     process.phase, process.ready_at, process.deadline = Phase.READY, now, NEVER
-    if state.mode is not Mode.STARTING or process.slot == NO_SLOT:
+    if process.slot == NO_SLOT:
         return []
+    to_size = process.generation == state.generation and not state.current.sized
+    orders: list[Order] = [Size(process.age, process.generation)] if to_size else []
+    if state.mode is not Mode.STARTING:
+        return orders
     state.mode = Mode.SERVING
-    return [Announce()]
+    return [Announce(), *orders]
 
 
 def _settle(state: State, now: float) -> None:

@@ -88,9 +88,9 @@ def _of_server(event: OfServer) -> Said:
         case Rests():
             text = "The workers go, another supervisor serves. HUP brings them back; TERM ends this one."
             said = Said(logging.INFO, text)
-        case NotScaled(want, most):
-            room = f"the {most} this server was started with room for."
-            said = Said(logging.WARNING, f"{want} workers are more than {room}")
+        case NotScaled(want, limit, setting):
+            than = f"{limit} (from {setting})" if setting else f"the {limit} this server was started with room for"
+            said = Said(logging.WARNING, f"{want} workers are {'more' if want > limit else 'fewer'} than {than}.")
     return said
 
 

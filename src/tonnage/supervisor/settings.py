@@ -32,7 +32,9 @@ def ceiling() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    workers: int
+    workers: int  # 0: Release.size says
+    min_workers: int = 1
+    max_workers: int = 0
     worker_class: str = "sync"  # for the log
     graceful_timeout_s: float = 30.0
     boot_timeout_s: float = 60.0  # 0: for ever
@@ -61,7 +63,31 @@ class Settings:
             worker_memory=self.worker_memory,
             total_memory=self.total_memory or ceiling(),
             preload=preload,
+            min_workers=self.min_workers,
+            max_workers=self.max_workers,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """What there is when the first worker of a generation is ready. Octets of PSS, which can be added up."""
+
+    first: int | None  # that worker; None: the kernel does not show it
+    further: int | None  # of it, what the next one is going to take again: all that is in no file
+    server: int  # supervisor, and the zygote of its generation
+    all: int  # supervisor, zygotes and workers, those of another generation or of the supervisor before us included
+    preload: bool
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    workers: int
+    lines: tuple[str, ...]  # for the log: how it came about
+    is_tight: bool = False  # not even one fits, or it could not be measured: a warning
+
+
+Size = Callable[[Warm], Sizing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +121,7 @@ class Release:
     listen: Callable[[Sequence[Address]], list[Listener]]  # raises BindError
     scoreboard: Scoreboard
     hooks: Hooks = field(default_factory=Hooks)
+    size: Size | None = None  # how many workers there are to be, where the settings leave that open
     load: Callable[[], object] | None = None  # import the application, in a zygote; None: workers do it themselves
     apply: Callable[[], object] = (
         nothing  # make its settings the supervisor's own; raises TonnageError, and changes nothing

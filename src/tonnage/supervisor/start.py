@@ -51,7 +51,7 @@ def run(
         if pidfile is not None:
             cleanup.callback(pidfile.release)
             belongings.append(pidfile.forget)
-        server = Server(hooks.cfg, log, os.getpid(), (), settings.workers)
+        server = Server(hooks.cfg, log, os.getpid(), (), settings.workers or settings.min_workers)
         _start_hook(hooks, server)
         berths = Berths(heirloom.listeners if heirloom is not None else ())
         cleanup.callback(berths.close)

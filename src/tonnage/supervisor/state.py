@@ -46,6 +46,8 @@ class Rules:
     worker_memory: int = 0
     total_memory: int = 0
     preload: bool = False  # workers are forked from a zygote
+    min_workers: int = 1
+    max_workers: int = 0  # 0: as many as there is room for
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class Generation:
     number: int
     rules: Rules
     want: int
+    sized: bool = True  # whether `want` is what somebody wants; or else its first worker shows what it should be
     pace: Pace = field(default_factory=Pace)
     took_over_at: float = NEVER  # since when every worker that is wanted is of it
     crashes: int = 0  # of its workers and its zygote, until it is proven
@@ -122,8 +125,14 @@ class State:
 
 def most(rules: Rules) -> int:
     """How many workers can be wanted: the scoreboard keeps room for a take-over."""
-    return max(1, rules.slots - rules.surge)
+    room = max(1, rules.slots - rules.surge)
+    return min(room, rules.max_workers or room)
+
+
+def within(rules: Rules, want: int) -> int:
+    return max(min(want, most(rules)), rules.min_workers)
 
 
 def first(rules: Rules, want: int) -> State:
-    return State({1: Generation(1, rules, min(want, most(rules)))})
+    """`want` 0: to be found out."""
+    return State({1: Generation(1, rules, within(rules, want), sized=want > 0)})

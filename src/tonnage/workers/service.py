@@ -104,7 +104,7 @@ def _door(listener: Listener, config: Config, log: logging.Logger) -> Door:
         server_name=name[0],
         server_port=str(name[1]),
         multithread=config.threads > 1,
-        multiprocess=config.workers > 1,
+        multiprocess=config.workers != 1,
         software=SOFTWARE,
         script_name=os.environ.get("SCRIPT_NAME", ""),
         https_markers=MappingProxyType(

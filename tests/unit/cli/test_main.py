@@ -43,9 +43,13 @@ def test_an_application_may_be_called_like_a_command(served: list[Loaded]) -> No
     ("words", "code", "text"),
     [
         ([], 1, "no application is named: try `tonnage mysite.wsgi`"),
-        (["a", "--workers", "many"], 2, "argument -w/--workers: 'many' must be a whole number (see `tonnage --help`)"),
+        (
+            ["a", "--workers", "many"],
+            2,
+            "argument -w/--workers: 'many' must be a whole number, or auto (see `tonnage --help`)",
+        ),
         (["a", "--wokers", "3"], 2, "there is no flag --wokers; did you mean --workers? (see `tonnage --help`)"),
-        (["a", "--workers", "0"], 1, "workers = 0 (from --workers) must be at least 1; the default is 1"),
+        (["a", "--workers", "0"], 1, "workers = 0 (from --workers) must be at least 1; the default is auto"),
         (["a", "-c", "nowhere.py"], 1, "nowhere.py, the configuration file, does not exist"),
         (
             ["a", "-k", "gevent"],

@@ -122,7 +122,10 @@ def test_a_module_can_be_the_configuration(loaded: Load, tmp_path: Path) -> None
         ),
         ("import sys\nsys.exit(3)\n", "gunicorn.conf.py:2: SystemExit: 3"),
         ("def f():\n    raise KeyError('A')\n\nf()\n", "gunicorn.conf.py:2: KeyError: 'A', in: raise KeyError('A')"),
-        ("workers = 'many'\n", "workers = 'many' (from gunicorn.conf.py:1) must be a whole number; the default is 1"),
+        (
+            "workers = 'many'\n",
+            "workers = 'many' (from gunicorn.conf.py:1) must be a whole number, or auto; the default is auto",
+        ),
         ("def post_fork(server): pass\n", "(from gunicorn.conf.py:1) must accept 2 arguments: server, worker"),
         ("workers = 4\0\n", "gunicorn.conf.py"),
     ],

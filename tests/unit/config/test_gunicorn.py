@@ -136,7 +136,15 @@ def _we_take(name: str, value: object) -> bool:
         return False
 
 
-DEFAULTS = {"keepalive", "limit_request_line", "default_proc_name", "logger_class", "config", "control_socket"}
+DEFAULTS = {
+    "keepalive",
+    "limit_request_line",
+    "default_proc_name",
+    "logger_class",
+    "config",
+    "control_socket",
+    "workers",
+}
 OF_THE_MACHINE = {"user", "group", "chdir", "sendfile", "ssl_version", "syslog_addr", "bind", "pythonpath"}  # or typed
 
 

@@ -1,10 +1,13 @@
 import logging
+import re
 from dataclasses import FrozenInstanceError
 
 import pytest
 
+from tonnage.config import values
 from tonnage.config.model import SPECS, Config
 from tonnage.config.resolve import Given, near_miss, obstacles, resolve, unbuilt
+from tonnage.config.show import plain, shown
 from tonnage.config.values import TcpAddress
 from tonnage.errors import ConfigError
 
@@ -28,7 +31,7 @@ def test_the_last_source_that_names_a_setting_decides() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "text"),
     [
-        ("workers", Given(0, "--workers"), "workers = 0 (from --workers) must be at least 1; the default is 1"),
+        ("workers", Given(0, "--workers"), "workers = 0 (from --workers) must be at least 1; the default is auto"),
         (
             "workers",
             Given("many", "$WEB_CONCURRENCY"),
@@ -133,3 +136,23 @@ def test_hooks_find_the_names_they_know_from_gunicorn() -> None:
     assert config.address == ("[::1]:80",)
     assert config.env == {"A": "b=c"}
     assert config.is_ssl
+
+
+@pytest.mark.parametrize("text", ["auto", " AUTO ", values.AUTO])
+def test_workers_may_be_auto_which_is_the_default_and_no_number(text: object) -> None:
+    found = resolve([{"workers": Given(text, "--workers")}]).config.workers
+    assert (found, shown(found), plain(found)) == (0, "auto", "auto")
+    assert shown(Config().workers) == "auto"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"min_workers": 4, "max_workers": 3}, "min_workers = 4 (from x) is more than max_workers = 3 (from x)"),
+        ({"workers": 4, "max_workers": 3}, "workers = 4 (from x) is more than max_workers = 3 (from x)"),
+        ({"workers": 1, "min_workers": 2}, "min_workers = 2 (from x) is more than workers = 1 (from x)"),
+    ],
+)
+def test_numbers_of_workers_that_contradict_each_other_are_refused(given: dict[str, int], text: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(text)):
+        resolve([{name: Given(value, "x") for name, value in given.items()}])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tonnage.config.sources import Loaded
-from tonnage.config.values import TcpAddress, UnixAddress
+from tonnage.config.values import AUTO, TcpAddress, UnixAddress
 from tonnage.errors import ConfigError, UsageError
 
 Load = Callable[..., Loaded]
@@ -54,7 +54,7 @@ def test_sources_from_weak_to_strong(loaded: Load, tmp_path: Path) -> None:
         found = loaded(line, environ)
         return found.config.workers, found.origins["workers"]
 
-    assert origin() == (1, "default")
+    assert origin() == (AUTO, "default")
     assert origin(WEB_CONCURRENCY="2") == (2, "$WEB_CONCURRENCY")
     assert origin(WEB_CONCURRENCY="2", TONNAGE_WORKERS="3") == (3, "$TONNAGE_WORKERS")
     (tmp_path / "gunicorn.conf.py").write_text("\nworkers = 4\n")
@@ -103,7 +103,7 @@ def test_an_abbreviated_flag_is_named_whole(loaded: Load) -> None:
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("--workers many", "argument -w/--workers: 'many' must be a whole number"),
+        ("--workers many", "argument -w/--workers: 'many' must be a whole number, or auto"),
         ("--wokers 3", "there is no flag --wokers; did you mean --workers?"),
         ("--nothing-like-it", "there is no flag --nothing-like-it (see `tonnage --help`)"),
         ("--workers", "argument -w/--workers: expected one argument"),

@@ -179,6 +179,8 @@ def said(event: Report | Abort) -> tuple[str, str]:
                 "Its stacks follow."
             ),
         ),
+        (NotScaled(5, 4, "--max-workers"), "WARNING", "5 workers are more than 4 (from --max-workers)."),
+        (NotScaled(1, 2, "--min-workers"), "WARNING", "1 workers are fewer than 2 (from --min-workers)."),
         (NotScaled(9, 8), "WARNING", "9 workers are more than the 8 this server was started with room for."),
     ],
 )

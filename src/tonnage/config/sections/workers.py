@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from tonnage.config import values
 from tonnage.config.gunicorn import WORKER_CLASSES
-from tonnage.config.kinds import COUNT, OCTETS, PATH, SECONDS, SWITCH, optional
+from tonnage.config.kinds import COUNT, COUNT_OR_AUTO, OCTETS, PATH, SECONDS, SWITCH, optional
 from tonnage.config.setting import Kind, at_least, setting
+from tonnage.config.values import AUTO, Automatic
 
 
 def worker_class(raw: object) -> str:
@@ -36,18 +37,38 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + f" or {names[-1]}"
 
 
+def one_or_auto(value: int) -> str | None:
+    return None if isinstance(value, Automatic) else at_least(1)(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workers:
     """Workers."""
 
     workers: int = setting(
-        1,
+        AUTO,
         "-w",
         "--workers",
-        kind=COUNT,
+        kind=COUNT_OR_AUTO,
         variable="WEB_CONCURRENCY",
+        check=one_or_auto,
+        meaning="How many worker processes serve requests; `auto` is as many as the CPU and the memory carry, decided "
+        "when the first worker is ready and its memory can be measured.",
+        why="One worker caps every machine, and a number that fits one machine does not fit the next.",
+    )
+    min_workers: int = setting(
+        1,
+        "--min-workers",
+        kind=COUNT,
         check=at_least(1),
-        meaning="How many worker processes serve requests.",
+        meaning="The fewest workers that `workers = auto`, and a TTOU, may come to.",
+    )
+    max_workers: int = setting(
+        0,
+        "--max-workers",
+        kind=COUNT,
+        check=at_least(0),
+        meaning="The most workers that `workers = auto`, and a TTIN, may come to; 0 is as many as there is room for.",
     )
     worker_class: str = setting(
         "sync",

@@ -1,0 +1,64 @@
+"""Weigh the first worker of a generation, so that it can be known how many there are to be.
+
+When it is ready it has loaded the application, and answered the request of health_path if there is one. What it takes
+is read once, here; what follows from that says Release.size, which is serve.py's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tonnage.supervisor.cradle import Member
+from tonnage.supervisor.settings import Warm
+from tonnage.supervisor.state import NO_SLOT
+from tonnage.system import memory
+
+PROC = Path("/proc")
+WRITTEN = (
+    0.3  # of the pages that a worker shares with its zygote, those it comes to write to; 70 % stayed shared when a
+)
+# cache-heavy application was measured (gc.freeze before the fork). `tonnage footprint` measures it for any other.
+
+
+def weigh(worker: Member, everybody: Iterable[Member], before: int | None) -> Warm:
+    """`before` is the supervisor that this one is the heir of. Raises OSError when the worker is gone, or no /proc."""
+    sample = memory.measure(worker.pid)
+    anonymous = memory.anonymous(worker.pid)
+    members = [member for member in everybody if member.pid and not member.reaped]
+    zygote = [each.pid for each in members if each.slot == NO_SLOT and each.generation == worker.generation]
+    pids = {os.getpid(), *(member.pid for member in members)}
+    return Warm(
+        first=sample.pss,
+        further=sample.pss if anonymous is None else _of_the_next(anonymous, preload=worker.cradle.has_zygote),
+        server=_sum([os.getpid(), *zygote]),
+        all=_sum(pids | (set(_family(before)) if before is not None else set())),
+        preload=worker.cradle.has_zygote,
+        generation=worker.generation,
+    )
+
+
+def _of_the_next(first: memory.Anonymous, *, preload: bool) -> int:
+    """What is in no file the next one takes again: all of it, or of what it shares with a zygote the part it writes."""
+    if not preload:
+        return first.pss
+    own = max(0, 2 * first.pss - first.rss)  # what is shared is shared by two, as long as there is no other worker
+    return own + round(WRITTEN * (first.rss - own))
+
+
+def _sum(pids: Iterable[int]) -> int:
+    total = 0
+    for pid in pids:
+        with suppress(OSError):  # gone meanwhile, or it cannot be seen: then it counts as somebody else's
+            total += memory.measure(pid).share
+    return total
+
+
+def _family(pid: int) -> Iterator[int]:
+    """It, its children, and theirs."""
+    yield pid
+    with suppress(OSError):  # gone, or a kernel without CONFIG_PROC_CHILDREN
+        for child in (PROC / str(pid) / "task" / str(pid) / "children").read_text().split():
+            yield from _family(int(child))
