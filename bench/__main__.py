@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import machine, report
-from .cases import CASES, Case
+from .cases import CASES, Case, Interface
 from .peers import PEERS, Peer
 from .results import Results
 from .rounds import run
@@ -33,7 +33,7 @@ def main() -> int:
     if problem := _unfit():
         print(f"scripts/bench: {problem}", file=sys.stderr)
         return 1
-    cases = [case for case in CASES if case.name in options.case] or list(CASES)
+    cases = [case for case in CASES if {case.name, case.interface} & {*options.case}] or list(CASES)
     peers = [peer for peer in PEERS if any(word in peer.name for word in options.peer)] or list(PEERS)
     results = Results(machine.about(options.rounds, options.seconds, options.idle), machine.versions(PEERS))
     whole = _measure(options, cases, peers, results)
@@ -52,7 +52,7 @@ def _measure(options: argparse.Namespace, cases: Sequence[Case], peers: Sequence
             bench = _bench(options, cases, Path(scratch))
             for case in cases:
                 run(case, peers, options.rounds, bench, results)
-                report.write(results, DRAFTS)  # a run takes most of an hour: what is done is done
+                report.write(results, DRAFTS)  # a run takes more than an hour: what is done is done
         except KeyboardInterrupt:
             print("scripts/bench: stopped before the end", file=sys.stderr)
             return False
@@ -61,9 +61,8 @@ def _measure(options: argparse.Namespace, cases: Sequence[Case], peers: Sequence
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("scripts/bench", description="Measure Tonnage beside its peers.")
-    parser.add_argument(
-        "--case", action="append", default=[], choices=[case.name for case in CASES], help="only this case"
-    )
+    names = [*Interface, *(case.name for case in CASES)]
+    parser.add_argument("--case", action="append", default=[], choices=names, help="only this, or all of an interface")
     parser.add_argument("--peer", action="append", default=[], help="only servers whose name has this word")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="of load for one figure")
@@ -95,12 +94,12 @@ def _bench(options: argparse.Namespace, cases: Sequence[Case], scratch: Path) ->
         "PYTHONDONTWRITEBYTECODE": "",
     }
     subprocess.run([sys.executable, SITE / "manage.py", "migrate", "-v", "0"], env=environ, check=True)
-    answers = {(case.app, case.path): _answer(case, environ) for case in cases}
+    answers = {(case.app, case.path): _answer(case, environ) for case in cases if not case.is_websocket}
     return Bench(server_core, load_core, options.seconds, options.idle, environ, scratch, answers)
 
 
 def _answer(case: Case, environ: dict[str, str]) -> bytes:
-    command = [sys.executable, "-m", "bench.reference", case.app, case.path, str(case.content)]
+    command = [sys.executable, "-m", "bench.reference", case.interface, case.app, case.path, str(case.content)]
     return subprocess.run(command, env=environ, cwd=machine.ROOT, stdout=subprocess.PIPE, check=True).stdout
 
 

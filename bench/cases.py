@@ -1,7 +1,7 @@
 """What is asked of every server, and in which figures the answer is given."""
 
-from dataclasses import dataclass
-from enum import Enum, auto
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum, auto
 
 # What Chromium 130 sends for a page that is typed into its address bar; Host and Connection complete the dozen.
 BROWSER = {
@@ -30,10 +30,18 @@ CPU = Metric("cpu_s_per_1000", "CPU s per 1,000 requests", 4)
 RATE = Metric("requests_per_s", "requests/s", 0)
 P50 = Metric("p50_ms", "p50 ms", 2)
 P99 = Metric("p99_ms", "p99 ms", 2)
+CPU_PER_MESSAGE = Metric("cpu_s_per_1000", "CPU s per 1,000 messages", 4)
+MESSAGE_RATE = Metric("requests_per_s", "messages/s", 0)
 WORST = Metric("worst_ms", "worst ms", 1)
 PER_CONNECTION = Metric("kib_per_connection", "KiB per idle connection", 2)
+PER_SOCKET = Metric("kib_per_connection", "KiB per idle WebSocket", 2)
 PSS_1 = Metric("pss_1_mib", "MiB, 1 worker", 1)
 PSS_4 = Metric("pss_4_mib", "MiB, 4 workers", 1)
+
+
+class Interface(StrEnum):
+    WSGI = "wsgi"
+    ASGI = "asgi"
 
 
 class Kind(Enum):
@@ -41,6 +49,8 @@ class Kind(Enum):
     MIXED = auto()
     IDLE = auto()
     MEMORY = auto()
+    MESSAGES = auto()
+    IDLE_SOCKETS = auto()
 
 
 METRICS = {  # the first is the one that ratios are made of
@@ -48,6 +58,8 @@ METRICS = {  # the first is the one that ratios are made of
     Kind.MIXED: (P99, P50, WORST),
     Kind.IDLE: (PER_CONNECTION, CPU, RATE, P99),
     Kind.MEMORY: (PSS_1, PSS_4),
+    Kind.MESSAGES: (CPU_PER_MESSAGE, MESSAGE_RATE, P50, P99),
+    Kind.IDLE_SOCKETS: (PER_SOCKET, CPU_PER_MESSAGE, MESSAGE_RATE, P99),
 }
 
 
@@ -63,6 +75,11 @@ class Case:
     close: bool = False  # a connection for each request
     workers: int = 1
     kind: Kind = Kind.THROUGHPUT
+    interface: Interface = Interface.WSGI
+
+    @property
+    def is_websocket(self) -> bool:
+        return self.kind in {Kind.MESSAGES, Kind.IDLE_SOCKETS}
 
     @property
     def fields(self) -> dict[str, str]:
@@ -72,7 +89,7 @@ class Case:
 
 
 SITE = "mysite.wsgi:application"
-CASES = (
+WSGI = (
     Case(
         "hello",
         "Hello, keep-alive",
@@ -128,3 +145,34 @@ CASES = (
         kind=Kind.MEMORY,
     ),
 )
+
+_ASGI = (
+    Case("asgi-hello", "ASGI: hello, keep-alive", "The same 13 octets from an ASGI application.", "plain_asgi:hello"),
+    Case("asgi-ten-kb", "ASGI: 10 KB of content", "10,240 octets in one event.", "plain_asgi:ten_kb"),
+    Case("asgi-post", "ASGI: POST of 4 KB", "4,096 octets, which it reads.", "plain_asgi:post", content=4096),
+    Case(
+        "fastapi-json",
+        "FastAPI: JSON",
+        "One parameter, checked; one Pydantic model, as JSON.",
+        "fastapi_json:app",
+        path="/ships/7",
+    ),
+    Case("asgi-stream", "ASGI: streaming", "32 events of 1 KiB, without a length: 32 chunks.", "plain_asgi:stream"),
+    Case(
+        "websocket-echo",
+        "WebSocket: echo",
+        "Text messages of 64 octets on 16 WebSockets, each the next when the last came back; no compression.",
+        "plain_asgi:echo",
+        kind=Kind.MESSAGES,
+    ),
+    Case(
+        "websocket-idle",
+        "WebSocket: idle",
+        "5,000 WebSockets that have had one echo and are silent since, pings switched off; what each adds to the "
+        "memory of the process tree, and the echo on 16 others meanwhile.",
+        "plain_asgi:echo",
+        kind=Kind.IDLE_SOCKETS,
+    ),
+)
+ASGI = tuple(replace(case, interface=Interface.ASGI) for case in _ASGI)
+CASES = (*WSGI, *ASGI)

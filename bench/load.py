@@ -1,8 +1,12 @@
-"""Closed-loop load by wrk: as many requests as the server can take, from one core that the server does not use."""
+"""Closed-loop load: as many requests as the server can take, from one core that the server does not use.
+
+wrk for HTTP; for WebSockets, which wrk does not know, echo.py.
+"""
 
 import json
 import resource
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +15,11 @@ from .cases import Case
 
 CONNECTIONS = 16
 SCRIPT = Path(__file__).with_name("wrk.lua")
+ROOT = Path(__file__).parent.parent
 
 
 class LoadError(Exception):
-    """wrk could not run, or the server gave it something else than answers."""
+    """The client could not run, or the server gave it something else than answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Load:
     p50_ms: float
     p99_ms: float
     errors: dict[str, int]
-    busy: float  # share of one core that wrk took: near 1, the client was the limit
+    busy: float  # share of one core that the client took: near 1, it was the limit
 
     def check(self, case: Case) -> list[str]:
         """One error among 10,000 requests is noise; more is an answer nobody asked for.
@@ -42,6 +47,10 @@ class Load:
         return notes
 
 
+def load(case: Case, port: int, core: int, seconds: int) -> Load:
+    return _echo(case, port, core, seconds) if case.is_websocket else wrk(case, port, core, seconds)
+
+
 def wrk(case: Case, port: int, core: int, seconds: int) -> Load:
     command = [
         *("taskset", "--cpu-list", str(core), "wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
@@ -50,13 +59,26 @@ def wrk(case: Case, port: int, core: int, seconds: int) -> Load:
         *(f"http://127.0.0.1:{port}{case.path}", "--", *_mode(case)),
     ]
     before = _children_cpu_s()
+    said = _run(command, seconds)
+    return _parse(said, _children_cpu_s() - before)
+
+
+def _echo(case: Case, port: int, core: int, seconds: int) -> Load:
+    plan = (case.name, str(port), str(CONNECTIONS), str(seconds))
+    command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", "bench.echo", *plan]
+    found: dict[str, float] = json.loads(_run(command, seconds))
+    p50_ms, p99_ms = found["p50_us"] / 1000, found["p99_us"] / 1000
+    return Load(int(found["requests"]), found["us"] / 1e6, p50_ms, p99_ms, {}, found["busy"])
+
+
+def _run(command: Sequence[str], seconds: int) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 20, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 20, check=False)
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise LoadError(f"wrk: {exc}") from exc
+        raise LoadError(f"the client: {exc}") from exc
     if done.returncode:
-        raise LoadError(f"wrk: {done.stderr.strip() or done.stdout.strip()}")
-    return _parse(done.stdout, _children_cpu_s() - before)
+        raise LoadError(f"the client: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
 
 
 def _mode(case: Case) -> Sequence[str]:

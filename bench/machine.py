@@ -13,7 +13,15 @@ from .peers import Peer
 ROOT = Path(__file__).resolve().parent.parent
 
 
-LIBRARIES = ("django", "gevent", "gunicorn_h1c")  # the last is the C parser that Gunicorn uses where it is installed
+LIBRARIES = (
+    "django",
+    "fastapi",
+    "gevent",
+    "httptools",
+    "uvloop",
+    "websockets",
+    "gunicorn_h1c",
+)  # the last is the C parser that Gunicorn uses where it is installed
 
 
 def about(rounds: int, seconds: int, idle: int) -> dict[str, str]:

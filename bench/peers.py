@@ -7,8 +7,10 @@ spares the ceiling what makes no sense for it.
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Template
+
+from .cases import Case, Interface
 
 NGINX = """
 daemon off; pid $scratch/nginx.pid; error_log $scratch/nginx.log error;
@@ -37,6 +39,16 @@ BJOERN = """$python -c 'import bjoern; from $module import $call as app; bjoern.
 FASTWSGI = """$python -c 'import fastwsgi; from $module import $call as app;
 fastwsgi.run(app, "127.0.0.1", $port, loglevel=2, workers=$workers)'"""
 
+ON = "--host 127.0.0.1 --port $port"
+PLENTY = "--backlog 2048"
+UVICORN = f"""$python -m uvicorn $app {ON} --workers $workers {PLENTY} --loop uvloop --http httptools --no-access-log
+--log-level warning --timeout-keep-alive 600 --ws-ping-interval 600 --ws-ping-timeout 600"""
+GRANIAN_ASGI = f"""$bin/granian --interface asgi --http 1 $app {ON} --workers $workers {PLENTY} --backpressure 8192
+--loop uvloop --no-access-log --http1-header-read-timeout 60000"""
+HYPERCORN = f"""$python -m hypercorn $app --bind 127.0.0.1:$port --workers $workers {PLENTY} --worker-class uvloop
+--keep-alive 600"""
+DAPHNE = """$bin/daphne --bind 127.0.0.1 --port $port --verbosity 0 --ping-interval 600 --ping-timeout 600 $app"""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -48,12 +60,16 @@ class Peer:
     processes: int = 64  # most worker processes it can have
     cases: frozenset[str] | None = None  # None: all
     config: str = ""  # written to $config before it starts
+    interface: Interface = Interface.WSGI
+
+    def is_asked(self, case: Case) -> bool:
+        return self.interface is case.interface and (self.cases is None or case.name in self.cases)
 
     def arguments(self, values: Mapping[str, str]) -> list[str]:
         return shlex.split(Template(self.command).substitute(values))
 
 
-PEERS = (
+WSGI = (
     Peer("tonnage sync", "tonnage", f"{TONNAGE} --worker-class sync", "one thread per worker"),
     Peer(
         "tonnage sync, logging",
@@ -92,3 +108,27 @@ PEERS = (
         config=NGINX,
     ),
 )
+
+_ASGI = (
+    Peer("tonnage asgi", "tonnage", f"{TONNAGE} --worker-class asgi --asgi-loop uvloop", "uvloop"),
+    Peer(
+        "tonnage asgi, asyncio",
+        "tonnage",
+        f"{TONNAGE} --worker-class asgi --asgi-loop asyncio",
+        "asyncio, as Python has it",
+        cases=frozenset({"asgi-hello"}),
+    ),
+    Peer("uvicorn", "uvicorn", UVICORN, "httptools, uvloop; one worker is the process itself"),
+    Peer("granian asgi", "granian", GRANIAN_ASGI, "its own HTTP in Rust, uvloop"),
+    Peer("hypercorn", "hypercorn", HYPERCORN, "h11, wsproto, uvloop"),
+    Peer("gunicorn asgi", "gunicorn", f"{GUNICORN} --worker-class asgi --asgi-loop uvloop", "its own HTTP, uvloop"),
+    Peer(
+        "gunicorn uvicorn-worker",
+        "uvicorn-worker",
+        f"{GUNICORN} --worker-class uvicorn_worker.UvicornWorker",
+        "uvicorn below Gunicorn's supervisor: httptools, uvloop",
+    ),
+    Peer("daphne", "daphne", DAPHNE, "Twisted, autobahn; one process, no supervisor", supervised=False, processes=1),
+)
+ASGI = tuple(replace(peer, interface=Interface.ASGI) for peer in _ASGI)
+PEERS = (*WSGI, *ASGI)

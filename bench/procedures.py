@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from . import openloop
 from .cases import Case, Kind
-from .idle import Idle, idle_connections
-from .load import wrk
+from .idle import Idle, greeting, idle_connections
+from .load import load, wrk
 from .measure import spent
 from .peers import Peer
 from .server import Bench, Server, ServerFailedError, keeps_connections, running
@@ -37,24 +37,28 @@ def throughput(peer: Peer, case: Case, bench: Bench) -> Sample:
 
 
 def _kept(server: Server, case: Case) -> tuple[str, ...]:
-    return () if case.close or keeps_connections(server, case) else ("ends the connection after each answer",)
+    return (
+        ()
+        if case.close or case.is_websocket or keeps_connections(server, case)
+        else ("ends the connection after each answer",)
+    )
 
 
 def _loaded(server: Server, case: Case, bench: Bench) -> Sample:
-    """Processor time between two readings around one run of wrk, over the requests that wrk has counted."""
-    wrk(case, server.port, bench.load_core, WARM_UP_S)
+    """Processor time between two readings around one run of the client, over the requests that it has counted."""
+    load(case, server.port, bench.load_core, WARM_UP_S)
     before = spent(server.pid, bench.cores)
-    load = wrk(case, server.port, bench.load_core, bench.seconds)
+    seen = load(case, server.port, bench.load_core, bench.seconds)
     during = spent(server.pid, bench.cores).since(before)
-    notes = load.check(case)
-    if during.server_s / load.seconds < 0.9 and load.busy > 0.9:
+    notes = seen.check(case)
+    if during.server_s / seen.seconds < 0.9 and seen.busy > 0.9:
         notes.append("the client was the limit: requests/s and latencies are its own")
     return Sample(
         {
-            "cpu_s_per_1000": during.server_s / load.requests * 1000,
-            "requests_per_s": load.requests / load.seconds,
-            "p50_ms": load.p50_ms,
-            "p99_ms": load.p99_ms,
+            "cpu_s_per_1000": during.server_s / seen.requests * 1000,
+            "requests_per_s": seen.requests / seen.seconds,
+            "p50_ms": seen.p50_ms,
+            "p99_ms": seen.p99_ms,
         },
         tuple(notes),
         during.disturbed,
@@ -80,12 +84,13 @@ def mixed(peer: Peer, case: Case, bench: Bench) -> Sample:
 
 def idle(peer: Peer, case: Case, bench: Bench) -> Sample:
     with running(peer, case, bench, case.workers) as server:
-        if not keeps_connections(server, case):
+        if not case.is_websocket and not keeps_connections(server, case):
             raise ServerFailedError("it ends the connection after each answer")
-        wrk(case, server.port, bench.load_core, WARM_UP_S)
+        load(case, server.port, bench.load_core, WARM_UP_S)
         server.wait_calm()
         without = server.pss_bytes()
-        with idle_connections(bench.idle, case, server.port, bench.answer(case)) as connections:
+        greet = greeting(case, server.port, b"" if case.is_websocket else bench.answer(case))
+        with idle_connections(bench.idle, greet) as connections:
             _check_all_open(connections, bench.idle)
             server.wait_calm()
             added = server.pss_bytes() - without
@@ -121,4 +126,6 @@ PROCEDURES: dict[Kind, Procedure] = {
     Kind.MIXED: mixed,
     Kind.IDLE: idle,
     Kind.MEMORY: memory,
+    Kind.MESSAGES: throughput,
+    Kind.IDLE_SOCKETS: idle,
 }

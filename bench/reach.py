@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .cases import CPU, P99, PER_CONNECTION, PSS_1, PSS_4, Metric
+from .cases import ASGI, CPU, P99, PER_CONNECTION, PSS_1, PSS_4, Case, Interface, Kind, Metric
 from .peers import PEERS
 from .results import Results, Spread
 
 OURS = "tonnage sync"
+OURS_ASGI = "tonnage asgi"
 LOGGING = "tonnage sync, logging"
 CEILING = "nginx"
 
@@ -24,7 +25,8 @@ class Verdict:
 
 
 def verdicts(results: Results) -> Iterator[Verdict]:
-    rivals = [peer.name for peer in PEERS if peer.package != "tonnage" and peer.name != CEILING]
+    others = [peer for peer in PEERS if peer.package != "tonnage" and peer.name != CEILING]
+    rivals = [peer.name for peer in others if peer.interface is Interface.WSGI]
     supervised = [peer.name for peer in PEERS if peer.name in rivals and peer.supervised]
     yield _work(results, "hello", [CEILING], 0.40, "Hello: at least 0.40 of nginx")
     yield _work(results, "hello", supervised, 1.0, "Hello: above every supervised peer", strictly=True)
@@ -38,6 +40,19 @@ def verdicts(results: Results) -> Iterator[Verdict]:
     found = results.figure("idle", OURS, PER_CONNECTION.key)
     promise = "At most 6 KiB for an idle connection"
     yield Verdict(promise, f"{spread(found, 2)} KiB" if found else "", found.median <= 6 if found else None)
+    rivals = [peer.name for peer in others if peer.interface is Interface.ASGI]
+    yield _work(results, "asgi-hello", rivals, 1.3, "ASGI hello: at least 1.3 times the best peer", who=OURS_ASGI)
+    for each in ASGI:
+        if each.kind is Kind.IDLE_SOCKETS:
+            yield _least_memory(results, each, rivals)
+        else:
+            promise = f"{each.title}: above every peer"
+            yield _work(results, each.name, rivals, 1.0, promise, strictly=True, who=OURS_ASGI)
+
+
+def ours(case: Case) -> str:
+    """Whom the others are compared with."""
+    return OURS_ASGI if case.interface is Interface.ASGI else OURS
 
 
 def _work(
@@ -73,6 +88,17 @@ def _no_more(results: Results, case: str, metric: Metric, promise: str) -> Verdi
         return Verdict(promise, "", None)
     found = f"{spread(ours, metric.digits)} against {spread(theirs, metric.digits)} {metric.heading}"
     return Verdict(promise, found, ours.median <= theirs.median)
+
+
+def _least_memory(results: Results, case: Case, rivals: list[str]) -> Verdict:
+    promise = f"{case.title}: less memory than every peer"
+    found = results.figure(case.name, OURS_ASGI, PER_CONNECTION.key)
+    theirs = {name: figure for name in rivals if (figure := results.figure(case.name, name, PER_CONNECTION.key))}
+    if found is None or not theirs:
+        return Verdict(promise, "", None)
+    best = min(theirs, key=lambda name: theirs[name].median)
+    told = f"{spread(found, 2)} KiB against {spread(theirs[best], 2)} of {best}"
+    return Verdict(promise, told, found.median < theirs[best].median)
 
 
 def spread(found: Spread, digits: int) -> str:

@@ -12,7 +12,7 @@ from .server import Bench, ServerFailedError
 
 
 def run(case: Case, peers: Sequence[Peer], rounds: int, bench: Bench, results: Results) -> None:
-    able = [peer for peer in peers if peer.cases is None or case.name in peer.cases]
+    able = [peer for peer in peers if peer.is_asked(case)]
     for number in range(rounds):
         turn = number % max(1, len(able))
         for peer in able[turn:] + able[:turn]:  # nobody always follows the same one

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from . import measure
+from . import measure, sockets
 from .cases import Case
 from .peers import Peer
 
@@ -135,7 +135,14 @@ def _last_words(log: Path) -> str:
 
 
 def verify(server: Server, case: Case, bench: Bench) -> None:
-    """The right status and content, or no measurement."""
+    """The right echo, or the right status and content; or no measurement."""
+    if case.is_websocket:
+        _verify_echo(server, case)
+    else:
+        _verify_answer(server, case, bench)
+
+
+def _verify_answer(server: Server, case: Case, bench: Bench) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=START_S)
     try:
         status, content = _ask(connection, case)
@@ -147,6 +154,14 @@ def verify(server: Server, case: Case, bench: Bench) -> None:
         raise ServerFailedError(f"status {status} instead of 200: {_last_words(server.log)}")
     if content != bench.answer(case):
         raise ServerFailedError(f"wrong content: {content[:60]!r} ({len(content):,} octets)")
+
+
+def _verify_echo(server: Server, case: Case) -> None:
+    try:
+        with sockets.open_socket(case, server.port) as sock:
+            sockets.ask(sock)
+    except OSError as exc:
+        raise ServerFailedError(f"no echo: {exc!r}; {_last_words(server.log)}") from exc
 
 
 def _ask(connection: http.client.HTTPConnection, case: Case) -> tuple[int, bytes]:
