@@ -1,7 +1,7 @@
 """Compile what every request passes through with mypyc if there is a C compiler; else the wheel is pure Python.
 
-The source is the same, so is the behaviour; docs/explanation/decisions/0009-the-hot-path-is-compiled-from-the-same-source.md says why,
-and what it brings. TONNAGE_PURE=1 asks for the pure wheel.
+The source is the same, so is the behaviour; docs/explanation/decisions/0009 says why, and what it brings.
+TONNAGE_PURE=1 asks for the pure wheel.
 """
 
 from __future__ import annotations
