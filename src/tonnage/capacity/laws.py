@@ -6,6 +6,7 @@ f = D / S. Each function names its law. What they assume is said; none is a prom
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, inf, log
 
 GIL_KNEE = 32
@@ -14,6 +15,10 @@ sizing works" for the measurement)."""
 
 WORTH_A_THREAD = 0.1
 """A waiting share below it gains at most 11 % from a second thread, and the hand-over to threads costs as much."""
+
+
+EXPONENTIAL_P95 = log(20)
+"""The 95th percentile of an exponential time, in means: 3.0."""
 
 
 def threads(cpu_share: float, knee: int = GIL_KNEE) -> int:
@@ -99,11 +104,19 @@ def rate_within(limit_s: float, servers: int, service_s: float, *, quantile: flo
     """
     if own_s > limit_s:
         return 0.0
-    low, high = 0.0, servers / service_s
-    for _ in range(60):  # each step halves it: far below a request a second
+
+    def fits(rate: float) -> bool:
+        return own_s + wait_quantile(quantile, servers, rate, service_s) <= limit_s
+
+    return highest_rate(fits, servers / service_s)
+
+
+def highest_rate(fits: Callable[[float], bool], ceiling: float) -> float:
+    """By bisection, for what fits ever less the higher the rate."""
+    low, high = 0.0, ceiling
+    for _ in range(60):  # each halves the interval: far below a request a second
         middle = (low + high) / 2
-        fits = own_s + wait_quantile(quantile, servers, middle, service_s) <= limit_s
-        low, high = (middle, high) if fits else (low, middle)
+        low, high = (middle, high) if fits(middle) else (low, middle)
     return low
 
 

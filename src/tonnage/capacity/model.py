@@ -36,7 +36,7 @@ class Needs:
     growth_octets: int = 0  # of each, over its life: growth per request x requests until it is recycled
     server_octets: int = 0  # supervisor and zygote
     connections: int = 0  # to the database, of each worker
-    files: int = 8  # that the supervisor holds open for each worker
+    files: int = 2  # that the supervisor holds open for each worker
     tasks: int = 2  # processes and threads of each worker
     surge: int = 1  # how many more than wanted live during a reload: --reload-surge
 

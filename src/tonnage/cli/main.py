@@ -17,6 +17,7 @@ from tonnage.errors import TonnageError
 
 Command = Callable[..., int]  # (loaded), and for `settings` as_json; those on a running server take the words
 COMMANDS = ("serve", "check", "settings")
+STUDIES = ("plan",)  # on a server that would be started here; have words of their own beside the settings
 OPERATIONS = ("status", "reload", "stop", "upgrade")  # on a running server
 
 
@@ -45,13 +46,20 @@ def _run(words: list[str]) -> int:
     if words and words[0] in OPERATIONS:
         operate: Command = import_module(f"tonnage.cli.{words[0]}").run
         return operate(words[1:])
+    if words and words[0] in STUDIES:
+        study: Command = import_module(f"tonnage.cli.{words[0]}").run
+        return study(words[1:], _load)
     name = words.pop(0) if words and words[0] in COMMANDS else None
     as_json = name == "settings" and "--json" in words
     if as_json:
         words.remove("--json")
-    loaded = load(words, os.environ, working_directory(os.environ))
+    loaded = _load(words)
     command: Command = import_module(f"tonnage.cli.{name or _asked(loaded)}").run
     return command(loaded, as_json=True) if as_json else command(loaded)
+
+
+def _load(words: Sequence[str]) -> Loaded:
+    return load(words, os.environ, working_directory(os.environ))
 
 
 def working_directory(environ: Mapping[str, str]) -> Path:

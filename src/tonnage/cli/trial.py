@@ -7,10 +7,11 @@ import os
 import select
 import signal
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from tonnage.app.frames import format_exception
-from tonnage.app.load import load_app
+from tonnage.app.load import LoadedApp, load_app
 from tonnage.config.model import Config
 from tonnage.errors import TonnageError
 from tonnage.observe import access, logconfig
@@ -22,9 +23,13 @@ class Outcome:
     kind: str = ""  # "wsgi" or "asgi"
     problem: str = ""
     detail: str = ""  # the traceback, when importing raised
+    seen: dict[str, object] = field(default_factory=dict)  # what `look` has found
 
 
-def load_in_child(config: Config) -> Outcome:
+Look = Callable[[LoadedApp], dict[str, object]]  # runs in the child; what it returns must be JSON
+
+
+def load_in_child(config: Config, look: Look = lambda _: {}) -> Outcome:
     """Takes at most `boot_timeout`, if that is set."""
     assert config.wsgi_app is not None
     reading, writing = os.pipe()
@@ -33,7 +38,7 @@ def load_in_child(config: Config) -> Outcome:
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        _report(config, config.wsgi_app, writing)
+        _report(config, config.wsgi_app, look, writing)
     os.close(writing)
     with open(reading, "rb") as pipe:  # noqa: PTH123  # a descriptor
         answered = bool(select.select([pipe], [], [], config.boot_timeout or None)[0])
@@ -46,10 +51,11 @@ def load_in_child(config: Config) -> Outcome:
     return Outcome(**json.loads(line)) if line else Outcome(problem=f"the process ended while loading it: {ended}")
 
 
-def _report(config: Config, spec: str, writing: int) -> None:
+def _report(config: Config, spec: str, look: Look, writing: int) -> None:
     """Runs in the child, and ends it."""
     try:
-        outcome = {"kind": _load(config, spec)}
+        app = _load(config, spec)
+        outcome: dict[str, object] = {"kind": app.kind, "seen": look(app)}
     except TonnageError as exc:
         outcome = {"problem": str(exc), "detail": format_exception(exc.__cause__)[-60_000:] if exc.__cause__ else ""}
     for stream in (sys.stdout, sys.stderr):
@@ -59,10 +65,10 @@ def _report(config: Config, spec: str, writing: int) -> None:
     os._exit(0)
 
 
-def _load(config: Config, spec: str) -> str:
+def _load(config: Config, spec: str) -> LoadedApp:
     os.chdir(config.chdir)
     os.environ.update(config.env)
     logconfig.apply(config)
     access.open_access_log(config)
     privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
-    return load_app(spec, [config.chdir, *config.pythonpath]).kind
+    return load_app(spec, [config.chdir, *config.pythonpath])

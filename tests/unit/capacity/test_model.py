@@ -130,7 +130,7 @@ def test_an_example_by_hand() -> None:
         "cpu": 2,  # ceil(1.9)
         "memory": 9,  # floor((460.8 - 12 - 20) / 40) - 1
         "connections": 7,  # floor(17 / 2) - 1
-        "files": 127,
+        "files": 511,
         "tasks": 255,
     }
     assert (solution.binding.name, solution.workers) == ("cpu", 2)

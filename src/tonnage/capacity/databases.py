@@ -1,0 +1,180 @@
+"""Which databases a loaded application has, and what their servers allow: asked through its own driver.
+
+Runs where the application is loaded: in the child of `tonnage plan`, never in a server. Nothing is imported that the
+application has not imported itself. What cannot be read is None, with the reason in a note.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from tonnage.capacity.database import Budget, Client
+
+Ask = Callable[[str], Sequence[Any]]  # SQL -> its first row
+
+PSYCOPG_POOL = 4  # psycopg_pool: min_size is 4, and max_size is min_size where it is not given
+
+
+def budgets() -> list[Budget]:
+    """One for each server; of two that name the same one, the connections add up."""
+    found: dict[str, Budget] = {}
+    for budget in (*_django(), *_sqlalchemy()):
+        known = found.get(budget.server)
+        found[budget.server] = budget if known is None else _joined(known, budget)
+    return list(found.values())
+
+
+def _joined(one: Budget, other: Budget) -> Budget:
+    better = one if one.limit is not None else other
+    notes = tuple(dict.fromkeys((*one.notes, *other.notes)))
+    return Budget(one.server, (*one.clients, *other.clients), better.limit, better.reserved, better.taken, notes=notes)
+
+
+# -- Django ------------------------------------------------------------------------------------------------------------
+
+
+def _django() -> Iterator[Budget]:
+    """DATABASES: each alias is one connection per thread (docs.djangoproject.com, ref/databases), or a pool."""
+    module = sys.modules.get("django.db")
+    if module is None:
+        return
+    for alias in module.connections:
+        connection = module.connections[alias]
+        if connection.vendor not in SERVERS:
+            continue
+        settings = connection.settings_dict
+        pool = settings.get("OPTIONS", {}).get("pool")
+        client = Client(f"Django alias {alias}", _pool_size(pool) if pool else None)
+        place = _place(connection.vendor, settings.get("HOST"), settings.get("PORT"))
+        yield _asked(place, client, connection.vendor, _django_row(connection))
+
+
+def _pool_size(pool: object) -> int:
+    options: dict[str, int] = pool if isinstance(pool, dict) else {}
+    return options.get("max_size") or options.get("min_size") or PSYCOPG_POOL
+
+
+def _django_row(connection: Any) -> Ask:  # noqa: ANN401  # Django has no types
+    def ask(statement: str) -> Sequence[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            row: Sequence[Any] = cursor.fetchone()
+            return row
+
+    return ask
+
+
+# -- SQLAlchemy --------------------------------------------------------------------------------------------------------
+
+
+def _sqlalchemy() -> Iterator[Budget]:
+    """Engines that are alive, wherever they are kept: pool_size + max_overflow each (docs.sqlalchemy.org, pooling)."""
+    module = sys.modules.get("sqlalchemy.engine")
+    if module is None:
+        return
+    wrapped = {id(each.sync_engine) for each in _alive("sqlalchemy.ext.asyncio", "AsyncEngine")}
+    for engine in _alive("sqlalchemy.engine", "Engine"):
+        vendor = {"mariadb": "mysql"}.get(engine.dialect.name, engine.dialect.name)
+        if vendor not in SERVERS:
+            continue
+        client = Client(f"SQLAlchemy engine {engine.url.render_as_string(hide_password=True)}", _engine_pool(engine))
+        place = _place(vendor, engine.url.host or _socket(engine), engine.url.port)
+        if id(engine) in wrapped:
+            yield Budget(place, (client,), None, notes=(f"{client.name} is asynchronous and was not asked",))
+        else:
+            yield _asked(place, client, vendor, _engine_row(engine))
+
+
+def _alive(module: str, name: str) -> list[Any]:
+    kind = getattr(sys.modules.get(module), name, None)
+    gc.collect()  # those that nobody holds any more
+    return [] if kind is None else [each for each in gc.get_objects() if type(each) is kind]
+
+
+def _engine_pool(engine: Any) -> int | None:  # noqa: ANN401  # the application's SQLAlchemy, not ours
+    size = getattr(engine.pool, "size", None)
+    overflow = getattr(engine.pool, "_max_overflow", 0)
+    if size is None or overflow < 0:  # NullPool and the like; -1 is without end
+        return None
+    return int(size()) + int(overflow)
+
+
+def _socket(engine: Any) -> str | None:  # noqa: ANN401
+    host: str | None = engine.url.query.get("host")
+    return host
+
+
+def _engine_row(engine: Any) -> Ask:  # noqa: ANN401
+    def ask(statement: str) -> Sequence[Any]:
+        with engine.connect() as connection:
+            row: Sequence[Any] = connection.exec_driver_sql(statement).fetchone()
+            return row
+
+    return ask
+
+
+# -- servers -----------------------------------------------------------------------------------------------------------
+
+
+def _place(vendor: str, host: object, port: object) -> str:
+    return f"{vendor} at {host or 'the default socket'}{f':{port}' if port else ''}"
+
+
+def _asked(place: str, client: Client, vendor: str, ask: Ask) -> Budget:
+    try:
+        limit, reserved, taken, notes = SERVERS[vendor](ask)
+    except Exception as exc:  # noqa: BLE001  # any driver's error; what it says is the finding
+        said = " ".join(str(exc).split()) or type(exc).__name__
+        return Budget(place, (client,), None, notes=(f"{place} could not be asked for its limit: {said}",))
+    return Budget(place, (client,), limit, reserved, taken, notes=notes)
+
+
+Read = tuple[int, int, int, tuple[str, ...]]  # limit, reserved, taken by others, notes
+
+
+def postgresql(ask: Ask) -> Read:
+    """max_connections, less what superusers keep; or the limit of the role or the database, where that is smaller.
+
+    Connections of the same role to the same database may be this application's own, running now: they are not counted
+    as others. (PostgreSQL: runtime-config-connection, view-pg-roles, monitoring-stats)
+    """
+    limit, reserved = ask(
+        "select max(case when name = 'max_connections' then setting::int end), "
+        "coalesce(sum(case when name <> 'max_connections' then setting::int end), 0) "
+        "from pg_catalog.pg_settings "
+        "where name in ('max_connections', 'superuser_reserved_connections', 'reserved_connections')"
+    )
+    others, alike = ask(
+        "select coalesce(sum(case when usename <> current_user or datname <> current_database() then 1 else 0 end), 0),"
+        " coalesce(sum(case when usename = current_user and datname = current_database() then 1 else 0 end), 0) - 1 "
+        "from pg_catalog.pg_stat_activity where datname is not null and usename is not null"
+    )
+    role, base = ask(
+        "select (select rolconnlimit from pg_catalog.pg_roles where rolname = current_user),"
+        " (select datconnlimit from pg_catalog.pg_database where datname = current_database())"
+    )
+    notes = []
+    if alike > 0:
+        notes.append(f"{alike} connections of the same role to the same database are taken for this application's own")
+    own = [each for each in (role, base) if each is not None and each >= 0]
+    room = int(limit) - int(reserved) - int(others)
+    if own and min(own) < room:
+        notes.append(f"the role or the database may have {min(own)} connections, fewer than the server's {limit}")
+        return min(own), 0, 0, tuple(notes)
+    return int(limit), int(reserved), int(others), tuple(notes)
+
+
+def mysql(ask: Ask) -> Read:
+    """max_connections; one more is let in for an administrator, and is not ours (MySQL: server-system-variables)."""
+    limit, user = ask("select @@global.max_connections, @@global.max_user_connections")
+    connected = ask("select count(*), sum(user = substring_index(user(), '@', 1)) from information_schema.processlist")
+    others = int(connected[0]) - int(connected[1])
+    if 0 < user < limit - others:
+        return int(user), 0, 0, (f"an account may have {user} connections (max_user_connections)",)
+    return int(limit), 0, others, ()
+
+
+SERVERS: dict[str, Callable[[Ask], Read]] = {"postgresql": postgresql, "mysql": mysql}

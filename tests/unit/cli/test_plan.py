@@ -1,0 +1,108 @@
+"""`tonnage plan`, as one would run it, with a footprint that was measured before."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.capacity.plans import footprint
+from tonnage.cli.main import main
+
+GOOD = "def application(environ, start_response): ...\nasync def asgi(scope, receive, send): ...\n"
+Plan = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def plan(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Plan:
+    (tmp_path / "good.py").write_text(GOOD)
+    (tmp_path / "fp.json").write_text(json.dumps(footprint(cpu_s=0.001, waiting_share=0.9).as_object()))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", str(tmp_path))
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(["plan", *words, "--footprint", "fp.json"])
+        return code, *capfd.readouterr()
+
+    return run
+
+
+def test_a_plan_says_what_to_set_and_what_binds(plan: Plan) -> None:
+    code, out, err = plan("good")
+    assert (code, err) == (0, "")
+    assert "worker_class = gthread, threads = 10: bound by the CPUs" in out
+    assert "One more worker: raise the CPUs by" in out
+
+
+def test_settings_that_are_given_stay(plan: Plan) -> None:
+    _, out, _ = plan("good", "--threads", "3", "--json")
+    assert json.loads(out)["settings"]["threads"] == 3
+
+
+def test_an_asgi_application_gets_the_asgi_worker(plan: Plan) -> None:
+    _, out, _ = plan("good:asgi", "--json")
+    assert json.loads(out)["settings"]["worker_class"] == "asgi"
+
+
+def test_connections_and_replicas_by_hand_bound_the_workers(plan: Plan) -> None:
+    _, out, _ = plan(
+        "good", "--json", "--db-connections", "20", "--db-reserved", "4", "--db-per-worker", "2", "--replicas", "2"
+    )
+    found = json.loads(out)
+    term = next(each for each in found["terms"] if each["name"] == "connections")
+    assert (term["workers"], term["figures"]) == (3, "floor((20 - 4) / (2 x 2)) - 1")
+
+
+def test_a_target_that_is_missed_is_exit_code_1_and_machines_are_found_for_it(plan: Plan) -> None:
+    code, out, _ = plan("good", "--target-rps", "100000", "--p95", "200ms", "--instances", "aws")
+    assert code == 1
+    assert "is not carried" in out
+    assert "x c6g." in out
+    assert "not t3.nano" in out
+    assert plan("good", "--target-rps", "1")[0] == 0
+
+
+def test_offers_stand_in_the_json(plan: Plan) -> None:
+    _, out, _ = plan("good", "--target-rps", "100", "--instances", "aws", "--json")
+    offers = json.loads(out)["instances"]["offers"]
+    assert offers[0]["count"] >= 1
+    prices = [offer["hourly"] for offer in offers if not offer["excuse"]]
+    assert prices == sorted(prices)
+
+
+def test_a_file_is_written_once(plan: Plan, tmp_path: Path) -> None:
+    code, _, err = plan("good", "--write", "tonnage.toml")
+    assert (code, err) == (0, "written: tonnage.toml\n")
+    (tmp_path / "tonnage.toml").write_text("workers = 1\n")
+    code, _, err = plan("good", "--write", "tonnage.toml")
+    assert code == 1
+    assert "--force" in err
+    assert plan("good", "--write", "tonnage.toml", "--force")[0] == 0
+    assert 'worker_class = "gthread"' in (tmp_path / "tonnage.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "plan needs the application"),
+        (("good", "--target-rps", "none"), "must be a number above 0"),
+        (("good", "--p95", "soon"), "must be a number of seconds"),
+        (("good", "--replicas", "0"), "must be a whole number of at least 1"),
+        (("good", "--instances", "aws"), "--instances needs --target-rps"),
+        (("good", "--wokers", "2"), "did you mean --workers?"),
+        (("missing",), "there is no module 'missing'"),
+        (("good", "--write", "x.ini"), "ends in .py or .toml"),
+        (("good", "--target-rps", "5", "--instances", "nowhere"), "neither `aws` nor a file"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_reason(plan: Plan, words: tuple[str, ...], said: str) -> None:
+    code, _, err = plan(*words)
+    assert code in (1, 2, 3)
+    assert said in err
+
+
+def test_a_footprint_that_is_none_is_refused(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "fp.json").write_text("{}")
+    code, _, err = plan("good")
+    assert code == 1
+    assert "is not a footprint" in err
