@@ -18,6 +18,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see `tonnage --help`)")
 
+    @property
+    def flags(self) -> frozenset[str]:
+        return frozenset(self._option_string_actions)
+
 
 class Keep(argparse.Action):
     """Keeps the flag that was written with the value, since a refusal names it."""

@@ -102,7 +102,7 @@ def test_memory_that_cannot_be_measured_is_not_guessed() -> None:
 
 
 def test_few_descriptors_or_processes_bind_and_are_told() -> None:
-    assert "bound by files, next by CPU at 5" in choose(facts(2, 4096, nofile=40), WARM, SYNC).lines[0]
+    assert "bound by files, next by CPU at 5" in choose(facts(2, 4096, nofile=10), WARM, SYNC).lines[0]
     assert "bound by tasks, next by CPU at 5" in choose(facts(2, 4096, pids=10), WARM, SYNC).lines[0]
 
 
