@@ -25,8 +25,8 @@ COMPILED = (
     "observe/access.py", "observe/atoms.py", "observe/dates.py", "observe/escape.py", "observe/exchange.py",
     "system/scoreboard.py",
     "workers/client.py", "workers/clients.py", "workers/content.py", "workers/desk.py", "workers/exchange.py",
-    "workers/keepalive.py", "workers/output.py", "workers/pool.py", "workers/reception.py", "workers/threads.py",
-    "workers/witness.py",
+    "workers/keepalive.py", "workers/line.py", "workers/output.py", "workers/pool.py", "workers/reception.py",
+    "workers/threads.py", "workers/tls.py", "workers/witness.py",
 )  # fmt: skip
 COMPILER = """
 import sys

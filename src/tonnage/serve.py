@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tonnage.app.load import LoadedApp
 from tonnage.capacity import auto
@@ -36,6 +37,9 @@ from tonnage.system.scoreboard import Scoreboard
 from tonnage.system.seat import Seat
 from tonnage.workers import service
 from tonnage.workers.lifecycle import Lifecycle, load
+
+if TYPE_CHECKING:
+    from tonnage.system.tls import Certificates
 
 SPARE_SLOTS = 64  # of the scoreboard: for workers added by SIGTTIN, and old ones that still drain beside new ones
 
@@ -83,6 +87,7 @@ class Program:
         self.server = server
         self.config = config = loaded.config
         self._access: access.AccessLog | None = None
+        self._certificates = _certificates(config)
         self._app: LoadedApp | None = None  # in a zygote, and in the workers that are forked from it
         self.scoreboard = _scoreboard(config, server.program)
 
@@ -100,6 +105,7 @@ class Program:
             self.apply,
             self.reopen_logs,
             tuple(changes(before.loaded, self.loaded)) if before is not None else (),
+            "https" if config.is_ssl else "http",
         )
 
     def apply(self) -> None:
@@ -123,8 +129,9 @@ class Program:
     def work(self, seat: Seat) -> int:
         life = Lifecycle(seat, self.config, log.error_log, self.reopen_logs, self._app)
         open_service = partial(
-            service.open_service, config=self.config, access=self._access, log=log.error_log, baton=self.server.baton
-        )
+            service.open_service, config=self.config, access=self._access, log=log.error_log, baton=self.server.baton,
+            certificates=self._certificates,
+        )  # fmt: skip
         return life.run(open_service)
 
     def reopen_logs(self) -> None:
@@ -159,6 +166,15 @@ def _scoreboard(config: Config, before: Program | None) -> Scoreboard:
 
 def _wish(config: Config) -> auto.Wish:
     return auto.Wish(config.worker_class, config.threads, config.min_workers, config.max_workers, config.reload_surge)
+
+
+def _certificates(config: Config) -> Certificates | None:
+    """Raises ConfigError when they cannot be used."""
+    if not config.is_ssl:
+        return None
+    from tonnage.system.tls import Certificates  # noqa: PLC0415 - ssl is 5 MB that other servers do without
+
+    return Certificates(config)
 
 
 def _open_logs(config: Config) -> access.AccessLog | None:

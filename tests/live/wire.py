@@ -16,7 +16,7 @@ def parse_address(url: str) -> Address:
     """`http://127.0.0.1:40213` or `unix:/run/app.sock`, as the server tells them."""
     if url.startswith("unix:"):
         return url.removeprefix("unix:")
-    host, _, port = url.removeprefix("http://").rpartition(":")
+    host, _, port = url.removeprefix("http://").removeprefix("https://").rpartition(":")
     return host, int(port)
 
 

@@ -34,6 +34,7 @@ class Gateway:
     multiprocess: bool
     software: str
     script_name: str = ""
+    scheme: str = "http"
     https_markers: Mapping[str, str] = field(default_factory=dict)  # environ key -> the value that means https
     script_name_field: bool = False  # a trusted proxy may send SCRIPT_NAME
     errors: Errors = sys.stderr
@@ -53,7 +54,7 @@ class Gateway:
     def _constants(self) -> Environ:
         return {
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": self.scheme,
             "wsgi.errors": self.errors,
             "wsgi.multithread": self.multithread,
             "wsgi.multiprocess": self.multiprocess,

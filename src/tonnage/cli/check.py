@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from tonnage.cli.neighbour import running_tonnage
@@ -16,8 +14,9 @@ from tonnage.config.model import Config
 from tonnage.config.show import shown
 from tonnage.config.sources import Loaded
 from tonnage.config.values import Address
-from tonnage.errors import BindError
+from tonnage.errors import BindError, ConfigError
 from tonnage.system.listeners import close_listeners, open_listeners
+from tonnage.system.tls import open_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +76,12 @@ def tls(loaded: Loaded) -> Iterator[Finding]:
     config = loaded.config
     if not config.is_ssl:
         return
-    problem = tls_problem(config)
-    yield Finding("TLS", problem or f"{config.certfile} can be used", is_problem=bool(problem))
-
-
-def tls_problem(config: Config) -> str:
-    if config.certfile is None:
-        return "keyfile is set, but certfile is not; name the certificate with --certfile"
-    for path in (config.certfile, config.keyfile, config.ca_certs):
-        if path is not None and not os.access(path, os.R_OK):
-            return f"{path} is not there, or this user may not read it"
-    for what, attempt in _tls_steps(config, config.certfile):
-        try:
-            attempt()
-        except (OSError, ValueError) as exc:  # ssl.SSLError is an OSError
-            return f"{what} cannot be used: {getattr(exc, 'reason', None) or exc}"
-    return ""
-
-
-def _tls_steps(config: Config, certfile: str) -> Iterator[tuple[str, Callable[[], None]]]:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    files = f"{certfile} and {config.keyfile or 'the key in it'}"
-    yield files, partial(context.load_cert_chain, certfile, config.keyfile, password=_no_password)
-    if config.ca_certs is not None:
-        yield config.ca_certs, partial(context.load_verify_locations, config.ca_certs)
-    if config.ciphers is not None:
-        yield f"ciphers = {config.ciphers!r}", partial(context.set_ciphers, config.ciphers)
-
-
-def _no_password() -> str:
-    raise ValueError("the key needs a password; store it without one, readable by root only")
+    try:
+        open_context(config)
+    except ConfigError as exc:
+        yield Finding("TLS", str(exc), is_problem=True)
+    else:
+        yield Finding("TLS", f"{config.certfile} can be used")
 
 
 def addresses(loaded: Loaded) -> Iterator[Finding]:

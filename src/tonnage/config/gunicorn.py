@@ -45,10 +45,6 @@ Verdict = Same | Renamed | Ignored | Refused | NotYet
 
 SAME = Same()
 WATCHING = NotYet("reloading when files change")
-TLS = NotYet(
-    "TLS", stops="serving plain HTTP where TLS was asked for would be worse; end TLS in nginx or Caddy for now"
-)
-TLS_DETAIL = NotYet("TLS")
 ASGI = NotYet("ASGI")
 HTTP2 = NotYet("HTTP/2")
 SYSLOG = NotYet("syslog")
@@ -109,15 +105,15 @@ VERDICTS: dict[str, Verdict] = {
     "http2_max_frame_size": HTTP2,
     "http2_max_header_list_size": HTTP2,
     # TLS
-    "certfile": TLS,
-    "keyfile": TLS,
-    "ca_certs": TLS_DETAIL,
-    "cert_reqs": TLS_DETAIL,
-    "ciphers": TLS_DETAIL,
-    "ssl_version": Ignored("Gunicorn ignores it too; OpenSSL agrees on the best version both sides know"),
-    "suppress_ragged_eofs": TLS_DETAIL,
-    "do_handshake_on_connect": TLS_DETAIL,
-    "ssl_context": TLS_DETAIL,
+    "certfile": Same("read once, and again when it changes; one that cannot be used ends the start"),
+    "keyfile": Same("read before --user takes effect"),
+    "ca_certs": SAME,
+    "cert_reqs": Same("needs ca_certs"),
+    "ciphers": Same("of TLS 1.2; those of 1.3 are fixed"),
+    "ssl_version": Ignored("Gunicorn ignores it too; the best that both sides know, TLS 1.2 at least"),
+    "suppress_ragged_eofs": SAME,
+    "do_handshake_on_connect": Ignored("the handshake never holds up anybody, and has head_timeout"),
+    "ssl_context": Same("called once in each worker, not for each connection, and again when files change"),
     # process
     "preload_app": Same("in a process of its own, so that a reload loads new code"),
     "sendfile": SAME,

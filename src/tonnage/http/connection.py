@@ -118,6 +118,11 @@ class Connection(Reading):
         """The response that has begun may have content: it does not answer HEAD, and is not a 204 or 304."""
         return self._framing != state.NOTHING
 
+    @property
+    def unfinished(self) -> bool:
+        """A response has begun, and its end was not said."""
+        return self._writing == STARTED and self._framing != state.NOTHING
+
     def data(self, chunk: bytes) -> bytes:
         """Content, framed; b"" where the response may have none.
 

@@ -121,7 +121,9 @@ class Releases:
         return replace(release, load=None)
 
     def _show(self) -> None:
-        """To the hooks."""
+        """To the hooks, and in the log and `status`."""
         cradle = self.cradles[self._generation]
         self.server.cfg = cradle.release.hooks.cfg
+        for listener in cradle.listeners:
+            listener.announce(cradle.release.scheme)
         self.server.address = tuple(str(listener.address) for listener in cradle.listeners)

@@ -128,3 +128,4 @@ class Release:
     )
     reopen_logs: Callable[[], object] = nothing
     notes: tuple[str, ...] = ()  # what has changed, a line each
+    scheme: str = "http"  # what is spoken on all its addresses

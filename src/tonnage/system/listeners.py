@@ -41,6 +41,14 @@ class Listener:
     url: str  # as logged, with the port that the kernel chose for port 0
     file: tuple[int, int] | None = None  # device and inode of the Unix socket's file that we made
 
+    def announce(self, scheme: str) -> None:
+        """What is spoken there, for `url`."""
+        name = self.sock.getsockname()
+        if self.sock.family != socket.AF_UNIX:
+            self.url = f"{scheme}://{TcpAddress(name[0], name[1])}"
+        else:
+            self.url = str(UnixAddress(name if isinstance(name, str) else os.fsdecode(name)))
+
 
 def open_listeners(
     addresses: Sequence[Address],
@@ -49,7 +57,6 @@ def open_listeners(
     umask: int = 0,
     reuse_port: bool = False,
     owner: tuple[int, int] | None = None,
-    scheme: str = "http",
 ) -> list[Listener]:
     """All of them or none. `umask` and `owner` (uid, gid) are for the files of Unix sockets. Raises BindError."""
     listeners: list[Listener] = []
@@ -67,7 +74,7 @@ def open_listeners(
             listener.sock.setblocking(False)
             if not listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 listener.sock.listen(backlog)  # an inherited socket that listens keeps the backlog its owner gave it
-            listener.url = _url(listener.sock, scheme)
+            listener.announce("http")
     except OSError as exc:
         close_listeners(listeners, unlink=True)
         raise _refusal(address, exc) from exc
@@ -186,14 +193,6 @@ def _adopt(fd: int) -> socket.socket:
         raise BindError(f"cannot listen on fd://{fd}: it is not a TCP or Unix stream socket.")
     sock.set_inheritable(False)
     return sock
-
-
-def _url(sock: socket.socket, scheme: str) -> str:
-    name = sock.getsockname()
-    if sock.family != socket.AF_UNIX:
-        return f"{scheme}://{TcpAddress(name[0], name[1])}"
-    path = name if isinstance(name, str) else os.fsdecode(name)
-    return str(UnixAddress(path))
 
 
 def _refusal(address: Address, exc: OSError) -> BindError:

@@ -34,14 +34,15 @@ Peer = tuple[str, int] | None  # None on a Unix socket
 class Door:
     """One listener, and what its requests have in common."""
 
-    __slots__ = ("gateway", "is_unix", "sock", "template", "url")
+    __slots__ = ("gateway", "is_tls", "is_unix", "sock", "template", "url")
 
-    def __init__(self, sock: socket.socket, gateway: Gateway, url: str, *, is_unix: bool) -> None:
+    def __init__(self, sock: socket.socket, gateway: Gateway, url: str, *, is_unix: bool, is_tls: bool = False) -> None:
         self.sock = sock
         self.gateway = gateway
         self.template: Environ = gateway.template()
         self.url = url
         self.is_unix = is_unix
+        self.is_tls = is_tls
 
     def fileno(self) -> int:
         return self.sock.fileno()
@@ -57,6 +58,12 @@ class Door:
 
     def close(self) -> None:
         self.sock.close()
+
+    def saying(self, more: Environ) -> Door:
+        """The same, as a connection sees it whose requests have more in common."""
+        door = Door(self.sock, self.gateway, self.url, is_unix=self.is_unix, is_tls=self.is_tls)
+        door.template.update(more)
+        return door
 
 
 class SideDoor:

@@ -8,16 +8,18 @@ from contextlib import suppress
 
 from tonnage.system.scoreboard import Slot
 from tonnage.workers.client import Client, Phase
+from tonnage.workers.line import PLAIN, Line
 from tonnage.workers.poller import READ, Poller
 
 LINGER_S = 2.0  # how long we read away what a client still sends after our last word
 
 
 class Clients:
-    def __init__(self, poller: Poller, slot: Slot) -> None:
+    def __init__(self, poller: Poller, slot: Slot, line: Line = PLAIN) -> None:
         self.open: dict[int, Client] = {}
         self._poller = poller
         self._cells = slot.cells
+        self._write = line.write
 
     def add(self, client: Client) -> None:
         self.open[client.fd] = client
@@ -43,7 +45,7 @@ class Clients:
     def write(self, client: Client, octets: bytes) -> bool:
         """A few octets to a client who has taken everything before them; False, and it is closed, if it is gone."""
         try:
-            os.write(client.fd, octets)
+            self._write(client.fd, octets)
         except OSError:  # it is gone, or as good as: it takes not even this
             self.close(client)
             return False

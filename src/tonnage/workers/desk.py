@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from time import monotonic, time
 from typing import BinaryIO
 
@@ -49,6 +48,7 @@ class Desk:
         assert dispatch is not None
         self.dispatch: Dispatch = dispatch
         self._tools = tools
+        self._read = tools.line.read
         self._rules = rules
         self._timeouts = rules.timeouts
         self._queue_timeout = rules.queue_timeout
@@ -138,7 +138,7 @@ class Desk:
         if self.suspects and phase is not Phase.LINGER:
             client.lay_s = waited_in_socket_s(client.fd)
         try:
-            data = os.read(client.fd, RECEIVE)
+            data = self._read(client.fd, RECEIVE)
         except BlockingIOError:
             client.lay_s = 0.0
             return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import select
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from tonnage.app.wsgi import Call, ClientGone, Environ, ResponseFields
 from tonnage.errors import LocalProtocolError, RemoteProtocolError
 from tonnage.http.head import RequestHead
 from tonnage.workers.client import Client
+from tonnage.workers.line import PLAIN, Line
 from tonnage.workers.output import MEMORY, Output
 from tonnage.workers.overload import RETRY_AFTER_S
 
@@ -56,6 +56,7 @@ class Tools:
     write_timeout: float  # seconds a client may take nothing; 0 = forever
     queue_timeout_ns: float = math.inf  # a request that waited longer for its thread is answered with 503
     sendfile: bool = True
+    line: Line = PLAIN
     before: Callable[[RequestHead], None] | None = None  # the pre_request hook
 
 
@@ -251,7 +252,7 @@ class Exchange:
             self._flush(self.client.out)
             return
         try:
-            sent = os.write(self.client.fd, octets)
+            sent = self.tools.line.write(self.client.fd, octets)
         except BlockingIOError:
             sent = 0
         except OSError as exc:
@@ -271,7 +272,7 @@ class Exchange:
 
     def _output(self) -> Output:
         if self.client.out is None:
-            self.client.out = Output(self.tools.directory)
+            self.client.out = Output(self.tools.directory, self.tools.line)
         return self.client.out
 
     def _flush(self, out: Output) -> None:

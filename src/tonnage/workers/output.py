@@ -11,6 +11,8 @@ import tempfile
 from collections import deque
 from typing import BinaryIO
 
+from tonnage.workers.line import PLAIN, Line
+
 MEMORY = 256 * 1024  # octets held in memory before a file takes over
 SPOOL = 1024**3  # octets of one response in a temporary file before the producer has to wait
 BLOCK = 1024 * 1024  # octets offered to one sendfile(2)
@@ -33,11 +35,12 @@ class FilePart:
 class Output:
     """Pending octets of one connection, in order."""
 
-    __slots__ = ("_directory", "_parts", "_spool", "_spooled", "memory", "size")
+    __slots__ = ("_directory", "_line", "_parts", "_spool", "_spooled", "memory", "size")
 
-    def __init__(self, directory: str | None) -> None:
+    def __init__(self, directory: str | None, line: Line = PLAIN) -> None:
         self._parts: deque[bytes | memoryview | FilePart] = deque()
         self._directory = directory
+        self._line = line
         self._spool: BinaryIO | None = None
         self._spooled: FilePart | None = None  # the part that still grows, when it is the last one
         self.memory = 0
@@ -69,7 +72,7 @@ class Output:
         while parts:
             part = parts[0]
             try:
-                sent = self._send_file(fd, part) if isinstance(part, FilePart) else os.write(fd, part)
+                sent = self._send_file(fd, part) if isinstance(part, FilePart) else self._line.write(fd, part)
             except BlockingIOError:
                 return False
             self.size -= sent
@@ -114,9 +117,8 @@ class Output:
             self._spooled = None
             self._spool.truncate(0)
 
-    @staticmethod
-    def _send_file(fd: int, part: FilePart) -> int:
-        sent = os.sendfile(fd, part.fd, part.offset, min(part.count, BLOCK))
+    def _send_file(self, fd: int, part: FilePart) -> int:
+        sent = self._line.send_file(fd, part.fd, part.offset, min(part.count, BLOCK))
         if sent == 0:
             raise ConnectionAbortedError("the file shrank while it was sent")
         part.offset += sent

@@ -7,7 +7,10 @@ import math
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from tonnage import __version__
 from tonnage.app.environ import Gateway
@@ -24,16 +27,20 @@ from tonnage.observe.access import AccessLog
 from tonnage.system.baton import Baton
 from tonnage.system.listeners import Listener
 from tonnage.system.seat import Seat
-from tonnage.workers.client import Door
+from tonnage.workers.client import Door, SideDoor
 from tonnage.workers.deadline import Deadline
+from tonnage.workers.desk import Desk
 from tonnage.workers.exchange import DateClock, Tools
 from tonnage.workers.gil import GilGauge
 from tonnage.workers.poller import open_poller
 from tonnage.workers.rules import Rules, Timeouts
 from tonnage.workers.siblings import Siblings
-from tonnage.workers.threads import Loop
+from tonnage.workers.threads import Loop, MakeDesk
 from tonnage.workers.watchdog import Watchdog, describe_worker
 from tonnage.workers.witness import AccessWitness, HookWitness, Witness, before
+
+if TYPE_CHECKING:
+    from tonnage.system.tls import Certificates
 
 SOFTWARE = f"tonnage/{__version__}"
 
@@ -57,9 +64,10 @@ class Errors:
 
 
 def open_service(
-    seat: Seat, app: LoadedApp, config: Config, access: AccessLog | None, log: logging.Logger, baton: Baton
+    seat: Seat, app: LoadedApp, config: Config, access: AccessLog | None, log: logging.Logger, baton: Baton,
+    certificates: Certificates | None = None,
 ) -> Loop:  # fmt: skip
-    """Raises AppLoadError when the application is of the other calling convention."""
+    """Raises AppLoadError when the application is of the other calling convention, ConfigError for unusable TLS."""
     worker = seat.worker
     if app.kind == "asgi":
         raise AppLoadError(
@@ -78,11 +86,19 @@ def open_service(
         sendfile=config.sendfile,
         before=before(config.pre_request, worker),
     )
-    doors = [_door(listener, config, log) for listener in seat.listeners]
+    is_tls = certificates is not None
+    doors = [_door(listener, config, log, is_tls=is_tls) for listener in seat.listeners]
+    aside = [_door(listener, config, log, is_tls=False) for listener in seat.listeners] if is_tls else doors
     rules = _rules(
         config, seat, _witness(config, access, worker, log), lambda reason: seat.channel.send(Recycle(reason))
     )
-    loop = Loop(open_poller(), doors, tools, rules, seat.scoreboard.slot(seat.slot), threads, baton, access)
+    desk: MakeDesk = Desk
+    if certificates is not None:
+        tools, desk = _with_tls(tools, config, certificates)
+    loop = Loop(
+        open_poller(), [*doors, SideDoor(baton, aside)], tools, rules, seat.scoreboard.slot(seat.slot), threads,
+        None if is_tls else baton, access, desk,
+    )  # fmt: skip
     if config.health_path is not None:
         ask(app.call, config.health_path, doors[0].gateway)
     deadline = Deadline(loop, seat.channel, worker, config.worker_abort, rules.witness, access, log)
@@ -97,7 +113,16 @@ def _witness(config: Config, access: AccessLog | None, worker: Worker, log: logg
     return HookWitness(config.post_request, worker, log, witness) if config.post_request is not None else witness
 
 
-def _door(listener: Listener, config: Config, log: logging.Logger) -> Door:
+def _with_tls(tools: Tools, config: Config, certificates: Certificates) -> tuple[Tools, MakeDesk]:
+    """Raises ConfigError."""
+    from tonnage.workers.tls import Sessions, TlsDesk  # noqa: PLC0415 - ssl is 5 MB that other workers do without
+
+    certificates.take_up(tools.log)
+    sessions = Sessions(ragged=config.suppress_ragged_eofs)
+    return replace(tools, line=sessions.line), partial(TlsDesk, sessions=sessions, certificates=certificates)
+
+
+def _door(listener: Listener, config: Config, log: logging.Logger, *, is_tls: bool) -> Door:
     is_unix = isinstance(listener.address, UnixAddress) or listener.url.startswith("unix:")
     name = ("", "") if is_unix else listener.sock.getsockname()[:2]
     gateway = Gateway(
@@ -107,13 +132,14 @@ def _door(listener: Listener, config: Config, log: logging.Logger) -> Door:
         multiprocess=config.workers != 1,
         software=SOFTWARE,
         script_name=os.environ.get("SCRIPT_NAME", ""),
+        scheme="https" if is_tls else "http",
         https_markers=MappingProxyType(
             {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in config.secure_scheme_headers.items()}
         ),
         script_name_field="SCRIPT_NAME" in config.forwarder_headers or "*" in config.forwarder_headers,
         errors=Errors(log),
     )
-    return Door(listener.sock, gateway, listener.url, is_unix=is_unix)
+    return Door(listener.sock, gateway, listener.url, is_unix=is_unix, is_tls=is_tls)
 
 
 def _max_requests(config: Config) -> float:

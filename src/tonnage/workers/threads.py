@@ -17,7 +17,7 @@ from time import monotonic, monotonic_ns
 from tonnage.observe.access import AccessLog
 from tonnage.system.baton import Baton
 from tonnage.system.scoreboard import Cell, Slot
-from tonnage.workers.client import Door, SideDoor
+from tonnage.workers.client import Entrance
 from tonnage.workers.desk import Desk
 from tonnage.workers.exchange import Exchange, Tools
 from tonnage.workers.leaving import IDLE_S, Leaving
@@ -32,24 +32,27 @@ TICK_S = 1.0
 FLUSH_S = 0.05  # a busy worker gathers lines of the access log for so long: one write(2) for many
 TURNED_AWAY = 256  # connections refused in one tick, when every worker is full
 
+MakeDesk = Callable[[Poller, Tools, Rules, Slot, int, Mailbox], Desk]
+
 
 class Loop:
     def __init__(
-        self, poller: Poller, doors: Sequence[Door], tools: Tools, rules: Rules, slot: Slot, threads: int, baton: Baton,
-        access: AccessLog | None = None,
+        self, poller: Poller, entrances: Sequence[Entrance], tools: Tools, rules: Rules, slot: Slot, threads: int,
+        baton: Baton | None, access: AccessLog | None = None, make_desk: MakeDesk = Desk,
     ) -> None:  # fmt: skip
+        """`baton`: to pass connections on by; None where they cannot change their worker."""
         self.finished = False
         self._poller = poller
         self._rules = rules
         self._slot = slot
         self._mailbox = Mailbox()
-        self._desk = desk = Desk(poller, tools, rules, slot, threads, self._mailbox)
+        self._desk = desk = make_desk(poller, tools, rules, slot, threads, self._mailbox)
         self._reception = Reception(
-            [*doors, SideDoor(baton, doors)], poller, has_room=desk.has_room, welcome=desk.welcome, log=tools.log,
+            entrances, poller, has_room=desk.has_room, welcome=desk.welcome, log=tools.log,
             crowd=slot.waited,
         )  # fmt: skip
         self._relief: Relief | None = None
-        if desk.inline is not None:
+        if desk.inline is not None and baton is not None:
             self._relief = Relief(desk.inline, desk.clients, self._reception, poller, baton, rules.siblings)
         self._others: dict[int, Callable[[], None]] = {}
         self._leaving: Leaving | None = None
@@ -77,8 +80,9 @@ class Loop:
         os.register_at_fork(after_in_child=self._forsake)
         desk = self._desk
         clients, attend = desk.clients.open, desk.attend
-        if desk.inline is not None and self._relief is not None:
+        if desk.inline is not None:
             desk.inline.turn.acquire()
+        if self._relief is not None:
             self._relief.start()
         self._review(monotonic())  # or the first sleep would not hear who comes
         while not self.finished:

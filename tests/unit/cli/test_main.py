@@ -128,8 +128,8 @@ def test_gunicorns_flags_ask_for_the_other_commands(capsys: pytest.CaptureFixtur
 
 
 def test_settings_show_what_would_stop_the_start(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["settings", "--certfile", "x.pem"]) == 0
-    assert "tonnage: certfile = 'x.pem' (from --certfile) is not built yet" in capsys.readouterr().err
+    assert main(["settings", "--protocol", "uwsgi"]) == 0
+    assert "tonnage: protocol = 'uwsgi' (from --protocol) is not built yet" in capsys.readouterr().err
 
 
 def test_the_module_is_the_command() -> None:

@@ -70,6 +70,6 @@ def test_what_is_wrong_changes_nothing(project: Path, text: str) -> None:
 
 def test_what_would_not_be_started_is_not_reloaded(project: Path) -> None:
     before = configured(project, "")
-    (project / "gunicorn.conf.py").write_text("certfile = 'cert.pem'\n")
+    (project / "gunicorn.conf.py").write_text("protocol = 'uwsgi'\n")
     with pytest.raises(ConfigError, match="not built yet"):
         load_again(before)

@@ -40,7 +40,8 @@ def test_a_tcp_listener_says_where_it_really_listens() -> None:
 
 
 def test_the_scheme_is_the_callers_to_know() -> None:
-    (listener,) = open_listeners([LOCAL], backlog=5, scheme="https")
+    (listener,) = open_listeners([LOCAL], backlog=5)
+    listener.announce("https")
     assert listener.url.startswith("https://127.0.0.1:")
     close(listener)
 

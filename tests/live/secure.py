@@ -1,0 +1,74 @@
+"""TLS from the other side: an authority of the test's own, certificates as files, and a client that looks closely."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import trustme
+
+from tests.live.server import PATIENCE_S, Running
+from tests.live.wire import Wire
+
+
+class Authority:
+    """Writes `cert.pem` and `key.pem` of a server on 127.0.0.1, and its own `ca.pem`, into a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._authority = trustme.CA()
+        self._authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+        self.renew()
+
+    @property
+    def flags(self) -> list[str]:
+        return ["--certfile", str(self.directory / "cert.pem"), "--keyfile", str(self.directory / "key.pem")]
+
+    def renew(self) -> bytes:
+        """Another certificate in place of the last, as certbot would; its octets."""
+        made = self._authority.issue_cert("127.0.0.1")
+        self.replace("key.pem", made.private_key_pem.bytes())
+        self.replace("cert.pem", b"".join(each.bytes() for each in made.cert_chain_pems))
+        return ssl.PEM_cert_to_DER_cert(made.cert_chain_pems[0].bytes().decode())
+
+    def replace(self, name: str, octets: bytes) -> None:
+        new = self.directory / f"{name}.new"
+        new.write_bytes(octets)
+        new.rename(self.directory / name)
+
+    def identity(self, name: str) -> Path:
+        """A client's certificate and key, in one file."""
+        path = self.directory / f"{name}.pem"
+        made = self._authority.issue_cert(f"{name}@example.org", common_name=name)
+        made.private_key_and_cert_chain_pem.write_to_path(str(path))
+        return path
+
+    def trust(self) -> ssl.SSLContext:
+        """A client's context that believes this authority, and checks."""
+        return ssl.create_default_context(cafile=str(self.directory / "ca.pem"))
+
+
+class SecureWire(Wire):
+    """An end without TLS's goodbye is an error here (SSLEOFError): a cut-off answer must not pass for a whole one."""
+
+    sock: ssl.SSLSocket
+
+    def __init__(self, running: Running, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> None:
+        super().__init__(running.address, PATIENCE_S)
+        plain: socket.socket = self.sock
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self.sock = context.wrap_socket(
+                plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False, session=session
+            )
+        except BaseException:
+            plain.close()
+            raise
+
+
+@contextmanager
+def plain_socket(running: Running) -> Iterator[socket.socket]:
+    with socket.create_connection(running.address, PATIENCE_S) as sock:  # type: ignore[arg-type]  # TCP here
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield sock
