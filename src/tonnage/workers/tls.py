@@ -13,6 +13,7 @@ import ssl
 from contextlib import suppress
 from threading import Lock
 
+from tonnage.errors import RemoteProtocolError
 from tonnage.http import write
 from tonnage.system.scoreboard import Slot
 from tonnage.system.tls import Certificates, describe
@@ -27,12 +28,8 @@ from tonnage.workers.rules import Rules
 
 RECORD = 16384  # octets of one record, at most (RFC 8446 5.1)
 BLOCK = 65536  # octets encrypted at a time: what the client does not take of them waits encrypted
-SPEAKS_TLS = "400 Bad Request: this port speaks TLS; ask for https:// instead of http://\n"
+SPEAKS_TLS = "this port speaks TLS; ask for https:// instead of http://"
 READING = (Phase.FRESH, Phase.KEPT, Phase.HEAD, Phase.CONTENT)
-
-
-class PlainHttpError(OSError):
-    """What came is HTTP, not TLS."""
 
 
 class Session:
@@ -144,7 +141,7 @@ class Session:
         """False at the end of what the client sends."""
         data = os.read(self._fd, RECEIVE)
         if not self._begun and data[:1].isupper():  # TLS begins with 22
-            raise PlainHttpError
+            raise RemoteProtocolError(SPEAKS_TLS)
         self._begun = True
         self._incoming.write(data)
         return bool(data)
@@ -240,8 +237,8 @@ class TlsDesk(Desk):
         try:
             done = session.shake()
             awaited = READ if done or session.flush() else WRITE
-        except PlainHttpError:
-            self._explain(client)
+        except RemoteProtocolError as exc:
+            self._explain(client, exc)
             return False
         except OSError as exc:
             self._break_off(client, session, exc)
@@ -268,12 +265,13 @@ class TlsDesk(Desk):
         else:
             self.clients.linger(client, self.now)
 
-    def _explain(self, client: Client) -> None:
+    def _explain(self, client: Client, problem: RemoteProtocolError) -> None:
         del self._sessions.open[client.fd]
-        octets = write.refusal(400, content=True, retry_after_s=None, date=self._tools.date(), text=SPEAKS_TLS)
+        text = f"400 Bad Request: {problem}\n"
+        octets = write.refusal(400, content=True, retry_after_s=None, date=self._tools.date(), text=text)
         self._tools.log.debug("HTTP without TLS from %s was refused with 400", client.peer)
         self._slot.count(400, 0, 0)
         if self._rules.witness is not None:
-            self._rules.witness.refused(client, "400 Bad Request", len(SPEAKS_TLS))
+            self._rules.witness.refused(client, "400 Bad Request", len(text))
         if self.clients.write(client, octets):
             self.clients.linger(client, self.now)
