@@ -1,10 +1,11 @@
 """Every command that is shown can be typed."""
 
+from importlib import import_module
+
 import pytest
 
 from tests.docs.pages import Example, Page, pages
-from tonnage.cli import plan
-from tonnage.cli.main import COMMANDS, OPERATIONS
+from tonnage.cli.main import COMMANDS, OPERATIONS, STUDIES
 from tonnage.config import command_line
 from tonnage.errors import UsageError
 
@@ -12,8 +13,8 @@ from tonnage.errors import UsageError
 def read(words: list[str]) -> None:
     """As the command does; raises UsageError."""
     assert words[0] == "tonnage"
-    if words[1:2] == ["plan"]:
-        words = [*words[:1], *plan.parser().parse_known_args(words[2:])[1]]
+    if words[1:2] and words[1] in STUDIES:
+        words = [*words[:1], *import_module(f"tonnage.cli.{words[1]}").parser().parse_known_args(words[2:])[1]]
     flags = [word for word in words[1:] if word not in {"--version", "--help", "--json", "--quick"}]
     command_line.given(flags[1:] if flags and flags[0] in {*COMMANDS, *OPERATIONS} else flags)
 

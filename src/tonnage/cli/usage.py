@@ -18,6 +18,8 @@ HEAD = """\
 usage: tonnage APP [flags]             serve an application; the same as `tonnage serve APP`
        tonnage check APP [flags]       would it start? tries settings, application, TLS files and addresses
        tonnage settings [flags]        every setting, its value and where that comes from (--json)
+       tonnage doctor [APP] [flags]    what the machine and the proxy in front allow of it, and what caps it
+                                       (--front nginx.conf or Caddyfile, --json, --strict: exit 1 when something does)
        tonnage plan APP [flags]        what to run it with, and what binds: measured, every term told (see the how-to)
        tonnage status | reload | stop | upgrade [--control-socket PATH | --pid FILE | -c FILE]
                                        ask a running server, or steer it; the only one needs no name
