@@ -21,7 +21,7 @@ from tonnage.app.load import LoadedApp
 from tonnage.capacity import auto
 from tonnage.config.again import changes, load_again
 from tonnage.config.model import Config
-from tonnage.config.resolve import DEFAULT
+from tonnage.config.resolve import DEFAULT, is_given
 from tonnage.config.sources import Loaded
 from tonnage.config.values import Address
 from tonnage.errors import ConfigError
@@ -131,6 +131,7 @@ class Program:
         open_service = partial(
             service.open_service, config=self.config, access=self._access, log=log.error_log, baton=self.server.baton,
             certificates=self._certificates,
+            is_class_given=is_given(self.loaded.origins["worker_class"]),
         )  # fmt: skip
         return life.run(open_service)
 

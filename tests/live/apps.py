@@ -15,6 +15,33 @@ def application(environ, start_response):
     return [json.dumps(told).encode()]
 """
 
+# The same for ASGI, by the same names.
+ASGI_ECHO = """
+import hashlib, json
+
+async def application(scope, receive, send):
+    body, more = b"", True
+    while more:
+        event = await receive()
+        assert event["type"] == "http.request"
+        body += event["body"]
+        more = event["more_body"]
+    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    told = {
+        "REQUEST_METHOD": scope["method"], "RAW_URI": target.decode(), "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+        "QUERY_STRING": scope["query_string"].decode(), "scheme": scope["scheme"], "length": len(body), "sha256": hashlib.sha256(body).hexdigest(),
+    }
+    told |= {"HTTP_" + name.decode().upper().replace("-", "_"): value.decode("latin-1") for name, value in scope["headers"]}
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+"""
+
+ASGI_HELLO = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": b"hello\\n"})
+"""
+
 HELLO = """
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])

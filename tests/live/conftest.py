@@ -8,6 +8,7 @@ from tests.live.server import TCP
 from tests.live.sites import Site, make_harbour, make_wagtail
 
 WORKERS = {"sync": ["--workers", "1"], "gthread": ["--workers", "1", "--threads", "4"]}
+ASGI = {f"asgi-{loop}": ["--workers", "1", "-k", "asgi", "--asgi-loop", loop] for loop in ("asyncio", "uvloop")}
 
 
 @pytest.fixture(params=list(WORKERS))

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Literal
 
 from tonnage.errors import AppLoadError, BootError
+from tonnage.hooks import accepts
 
 DEFAULT_NAMES = ("application", "app")
 FACTORY_NAMES = ("create_app", "make_app")
@@ -84,9 +85,13 @@ def load_app(text: str, paths: list[str]) -> LoadedApp:
 
 
 def is_asgi(call: Application) -> bool:
-    """ASGI 3 is a coroutine function, or an object with such a `__call__`; a class that is awaited is ASGI 2."""
+    """ASGI 3: a coroutine function, an object with such a `__call__`, a class that is awaited; or what takes three
+    arguments and not WSGI's two, such as a plain function that returns another application's coroutine.
+    """
     if inspect.isclass(call):
         return hasattr(call, "__await__")
+    if accepts(call, 3) and not accepts(call, 2):
+        return True
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004 - the method itself is asked, not whether there is one
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 
+from tonnage.app import asgi
 from tonnage.app.environ import Gateway, fill
 from tonnage.app.load import Application
 from tonnage.app.wsgi import Call, ResponseFields
@@ -43,20 +44,77 @@ class Answer:
         """Nobody waits."""
 
 
+class Heard(asgi.Conversation):
+    """The same for ASGI."""
+
+    __slots__ = ("content",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.content = b""
+
+    async def receive(self) -> asgi.Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    def part(self, content: bytes) -> bool:
+        self.stage = asgi.CONTENT
+        self.content += content[: max(0, 200 - len(self.content))]
+        return False
+
+    def last(self, content: bytes) -> bool:
+        self.part(content)
+        self.stage = asgi.DONE
+        return False
+
+    whole = last
+
+    def hint(self, fields: list[tuple[str, str]]) -> None:
+        """Nobody is there to hear them."""
+
+    async def file(self, path: str) -> None:
+        self.last(path.encode())
+
+    async def drain(self) -> None:
+        """Nobody has to take anything."""
+
+
 def ask(application: Application, path: str, gateway: Gateway) -> None:
     """Raises BootError unless `GET path` is answered with a status below 500."""
-    connection = Connection(Limits(), Policy())
-    connection.receive(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: tonnage\r\n\r\n".encode("ascii"))
-    head = connection.next()
-    assert isinstance(head, RequestHead)
     environ = gateway.template()
-    fill(environ, head, io.BytesIO(), ("127.0.0.1", 0))
+    fill(environ, _request(path), io.BytesIO(), ("127.0.0.1", 0))
     del environ["wsgi.early_hints"]  # nobody is there to hear them
     answer = Answer()
     try:
         Call(answer).run(application, environ)
     except BaseException as exc:  # whatever it is, it is no answer
-        raise BootError(f"the first request, GET {path} (--health-path), raised {type(exc).__name__}: {exc}") from exc
-    if not answer.status or answer.status >= "5":
-        said = answer.content.decode("latin-1").strip().split("\n")[0]
-        raise BootError(f"the first request, GET {path} (--health-path), was answered with {answer.status}: {said}")
+        raise _raised(path, exc) from exc
+    _judge(path, answer.status, answer.content)
+
+
+async def ask_asgi(application: asgi.Application, path: str, mount: asgi.Mount, state: dict[str, object]) -> None:
+    head = _request(path)
+    told = asgi.tell(head, mount, mount.template(), ("127.0.0.1", 0), None)
+    heard = Heard()
+    try:
+        await application(asgi.http_scope(head, told, state), heard.receive, heard.send)
+    except BaseException as exc:  # whatever it is, it is no answer
+        raise _raised(path, exc) from exc
+    _judge(path, heard.status, heard.content)
+
+
+def _request(path: str) -> RequestHead:
+    connection = Connection(Limits(), Policy())
+    connection.receive(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: tonnage\r\n\r\n".encode("ascii"))
+    head = connection.next()
+    assert isinstance(head, RequestHead)
+    return head
+
+
+def _raised(path: str, exc: BaseException) -> BootError:
+    return BootError(f"the first request, GET {path} (--health-path), raised {type(exc).__name__}: {exc}")
+
+
+def _judge(path: str, status: str, content: bytes) -> None:
+    if not status or status >= "5":
+        said = content.decode("latin-1").strip().split("\n")[0]
+        raise BootError(f"the first request, GET {path} (--health-path), was answered with {status}: {said}")

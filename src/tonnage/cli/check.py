@@ -11,6 +11,7 @@ from pathlib import Path
 from tonnage.cli.neighbour import running_tonnage
 from tonnage.cli.trial import load_in_child
 from tonnage.config.model import Config
+from tonnage.config.resolve import is_given
 from tonnage.config.show import shown
 from tonnage.config.sources import Loaded
 from tonnage.config.values import Address
@@ -110,11 +111,18 @@ def application(loaded: Loaded) -> Iterator[Finding]:
     outcome = load_in_child(config)
     if outcome.problem:
         yield Finding("application", outcome.problem, is_problem=True, detail=outcome.detail)
-    elif outcome.kind == "asgi" and config.worker_class != "asgi":
-        text = f"{config.wsgi_app} is an ASGI application; worker class {config.worker_class} calls WSGI applications"
+    elif outcome.kind != _called(loaded, outcome.kind):
+        text = f"{config.wsgi_app} is an {outcome.kind.upper()} application; worker class {config.worker_class} calls others"
         yield Finding("application", text, is_problem=True)
     else:
         yield Finding("application", f"{config.wsgi_app} is loaded: {outcome.kind.upper()}")
+
+
+def _called(loaded: Loaded, kind: str) -> str:
+    """Which calling convention the worker will have; without a class the application decides."""
+    if kind == "asgi" and not is_given(loaded.origins["worker_class"]):
+        return "asgi"
+    return "asgi" if loaded.config.worker_class == "asgi" else "wsgi"
 
 
 STEPS: tuple[Step, ...] = (settings, files, tls, addresses, application)

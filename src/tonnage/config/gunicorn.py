@@ -45,7 +45,6 @@ Verdict = Same | Renamed | Ignored | Refused | NotYet
 
 SAME = Same()
 WATCHING = NotYet("reloading when files change")
-ASGI = NotYet("ASGI")
 HTTP2 = NotYet("HTTP/2")
 SYSLOG = NotYet("syslog")
 STATSD = NotYet("metrics")
@@ -64,7 +63,7 @@ VERDICTS: dict[str, Verdict] = {
     "bind": Same("unix:@NAME is an abstract socket; Gunicorn makes a file of that name"),
     "backlog": SAME,
     "workers": Same("at least 1, and the default is auto, where Gunicorn's is 1"),
-    "worker_class": Same("only sync and gthread are built; the start refuses the others"),
+    "worker_class": Same("sync, gthread and asgi are built; without one, an ASGI application gets asgi"),
     "threads": SAME,
     "worker_connections": Same("enforced for every worker class"),
     "max_requests": Same("the replacement is ready before the worker leaves"),
@@ -73,11 +72,11 @@ VERDICTS: dict[str, Verdict] = {
     "graceful_timeout": SAME,
     "keepalive": Same("75, not 2, and sync keeps connections too"),
     # ASGI
-    "asgi_loop": ASGI,
-    "asgi_lifespan": ASGI,
-    "asgi_disconnect_grace_period": ASGI,
-    "websocket_max_message_size": ASGI,
-    "root_path": ASGI,
+    "asgi_loop": SAME,
+    "asgi_lifespan": Same("a failed startup fails the worker's boot"),
+    "asgi_disconnect_grace_period": SAME,
+    "websocket_max_message_size": NotYet("WebSocket"),
+    "root_path": Same("`path` begins with it, whether the proxy takes it away or not"),
     # limits and strictness
     "http_parser": Ignored("there is one parser"),
     "limit_request_line": Same("8190, not 4094; higher values are honoured"),
@@ -216,6 +215,8 @@ WORKER_CLASSES = {
     "gunicorn.workers.gtornado.TornadoWorker": "tornado",
     "gunicorn.workers.geventlet.EventletWorker": "eventlet",
     "uvicorn.workers.UvicornWorker": "asgi",
+    "uvicorn.workers.UvicornH11Worker": "asgi",
     "uvicorn_worker.UvicornWorker": "asgi",
+    "uvicorn_worker.UvicornH11Worker": "asgi",
 }
-BUILT_WORKER_CLASSES = ("sync", "gthread")
+BUILT_WORKER_CLASSES = ("sync", "gthread", "asgi")

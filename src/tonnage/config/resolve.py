@@ -76,6 +76,11 @@ def settle(config: Config, origins: dict[str, str]) -> Resolved:
     return Resolved(config, origins)
 
 
+def is_given(origin: str) -> bool:
+    """Whether somebody asked for the value, and not for another setting that brings it along."""
+    return origin != DEFAULT and not origin.startswith("threads = ")
+
+
 def near_miss(name: str) -> str | None:
     """The setting somebody probably meant. Helper names in Python files are no misses, so it must be close."""
     plain = name.lower().replace("-", "_")
@@ -109,7 +114,8 @@ def obstacles(resolved: Resolved) -> list[str]:
         if isinstance(each := verdict(name), gunicorn.NotYet) and each.stops and differs(resolved, name)
     ]
     if config.worker_class not in gunicorn.BUILT_WORKER_CLASSES:
-        built = " and ".join(gunicorn.BUILT_WORKER_CLASSES)
+        *most, last = gunicorn.BUILT_WORKER_CLASSES
+        built = f"{', '.join(most)} and {last}"
         origin = resolved.origins["worker_class"]
         found.insert(0, f"worker_class = {config.worker_class!r} (from {origin}) is not built yet; {built} are")
     return found

@@ -161,14 +161,21 @@ class Connection(Reading):
             self._left -= count
         return (b"%x\r\n" % count, b"\r\n") if self._framing == state.CHUNKED and count else (b"", b"")
 
-    def finish(self) -> bytes:
-        """The end of a response. LocalProtocolError if content is missing: close without pretending that it was all."""
+    def finish(self, trailers: Sequence[tuple[str, str]] = ()) -> bytes:
+        """The end of a response; trailers go only where there are chunks.
+
+        LocalProtocolError if content is missing: close without pretending that it was all.
+        """
         if self._writing != STARTED:
             raise LocalProtocolError("no response to finish")
         if self._framing == state.COUNTED and self._left:
             self._close()
             raise LocalProtocolError(f"the application sent {self._left} octets less than its Content-Length")
         tail = b"0\r\n\r\n" if self._framing == state.CHUNKED else b""
+        if trailers and tail:
+            lines = [b"0\r\n"]
+            write.collect(trailers, lines)
+            tail = b"".join([*lines, b"\r\n"])
         self._end()
         return tail
 

@@ -90,6 +90,12 @@ class Reading:
             raise
         return None
 
+    def take_over(self) -> bytes:
+        """What came after the request that was handed out last: from now on it is for somebody else to understand."""
+        rest = bytes(self._buffer[self._at :])
+        self._consume(len(self._buffer))
+        return rest
+
     def _next_head(self) -> RequestHead | None:
         data = self._buffer
         at = self._at

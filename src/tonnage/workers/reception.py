@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
+from typing import Protocol
 
 from tonnage.system.queues import accept_queue
 from tonnage.workers.client import Door, Entrance, Peer
-from tonnage.workers.poller import Poller
 
 ACCEPTS = 16  # connections taken in one turn, so that those we have get theirs
 TURN_S = 0.001  # no more are taken in this turn when serving them has taken so long
@@ -40,9 +40,16 @@ OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 Welcome = Callable[[Door, int, Peer], None]
 
 
+class Ears(Protocol):
+    """What tells that somebody knocks."""
+
+    def register_listener(self, fd: int, /) -> None: ...
+    def unregister(self, fd: int, /) -> None: ...
+
+
 class Reception:
     def __init__(
-        self, doors: Sequence[Entrance], poller: Poller, *, has_room: Callable[[], bool], welcome: Welcome,
+        self, doors: Sequence[Entrance], poller: Ears, *, has_room: Callable[[], bool], welcome: Welcome,
         log: logging.Logger, crowd: Callable[[int, int, int], None] | None = None,
     ) -> None:  # fmt: skip
         """`crowd` is told of accept queues with more than one in them: which listener, how many, in which second."""

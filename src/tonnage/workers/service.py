@@ -1,4 +1,7 @@
-"""Build the sync or gthread worker from settings: the one place of `workers` that reads them."""
+"""Build a worker from settings: which class, and what all classes have in common.
+
+The class is decided here, where the application is known: the supervisor never imports it.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,25 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tonnage import __version__
-from tonnage.app.environ import Gateway
 from tonnage.app.load import LoadedApp
 from tonnage.app.probe import ask
 from tonnage.config.model import Config
-from tonnage.config.values import UnixAddress
 from tonnage.errors import AppLoadError
-from tonnage.hooks import Worker
+from tonnage.hooks import Worker, accepts
 from tonnage.http import forwarded
 from tonnage.http.limits import Limits, Policy
 from tonnage.messages import Recycle
 from tonnage.observe.access import AccessLog
 from tonnage.system.baton import Baton
-from tonnage.system.listeners import Listener
 from tonnage.system.seat import Seat
-from tonnage.workers.client import Door, SideDoor
 from tonnage.workers.deadline import Deadline
 from tonnage.workers.desk import Desk
+from tonnage.workers.doors import Doors, open_doors
 from tonnage.workers.exchange import DateClock, Tools
 from tonnage.workers.gil import GilGauge
+from tonnage.workers.lifecycle import Service
 from tonnage.workers.poller import open_poller
 from tonnage.workers.rules import Rules, Timeouts
 from tonnage.workers.siblings import Siblings
@@ -42,38 +41,53 @@ from tonnage.workers.witness import AccessWitness, HookWitness, Witness, before
 if TYPE_CHECKING:
     from tonnage.system.tls import Certificates
 
-SOFTWARE = f"tonnage/{__version__}"
-
-
-class Errors:
-    """`wsgi.errors`: what the application writes there becomes records of the error log, one for each write."""
-
-    def __init__(self, log: logging.Logger) -> None:
-        self._log = log
-
-    def write(self, text: str) -> int:
-        if text.strip():
-            self._log.error("%s", text.rstrip("\n"))
-        return len(text)
-
-    def writelines(self, lines: list[str]) -> None:
-        self.write("".join(lines))
-
-    def flush(self) -> None:
-        """Every record is written at once."""
-
 
 def open_service(
     seat: Seat, app: LoadedApp, config: Config, access: AccessLog | None, log: logging.Logger, baton: Baton,
-    certificates: Certificates | None = None,
-) -> Loop:  # fmt: skip
-    """Raises AppLoadError when the application is of the other calling convention, ConfigError for unusable TLS."""
-    worker = seat.worker
-    if app.kind == "asgi":
+    certificates: Certificates | None = None, *, is_class_given: bool,
+) -> Service:  # fmt: skip
+    """Raises AppLoadError when the application is of the other calling convention, BootError when it cannot start,
+    ConfigError for unusable TLS.
+    """
+    kind = choose(app, config, is_class_given=is_class_given)
+    rules = _rules(
+        config, seat, _witness(config, access, seat.worker, log), lambda reason: seat.channel.send(Recycle(reason))
+    )
+    doors = open_doors(seat, config, log, baton, is_tls=certificates is not None)
+    if kind == "asgi":
+        if config.worker_class != "asgi":
+            log.info(
+                "%s is an ASGI application: the worker class is asgi, not %s", config.wsgi_app, config.worker_class
+            )
+        from tonnage.workers.asyncio.opening import open_asgi  # noqa: PLC0415 - WSGI workers need no event loop
+
+        return open_asgi(seat, app, config, access, log, doors, rules, certificates)
+    return _open_threads(seat, app, config, access, log, baton, doors, rules, certificates)
+
+
+def choose(app: LoadedApp, config: Config, *, is_class_given: bool) -> str:
+    """The worker class. Raises AppLoadError."""
+    name = config.worker_class
+    if app.kind == "asgi" and name != "asgi":
+        if is_class_given:
+            raise AppLoadError(
+                f"{config.wsgi_app} is an ASGI application, and worker class {name} calls WSGI ones. "
+                "Use --worker-class asgi, or none: then the application decides."
+            )
+        return "asgi"
+    if app.kind == "wsgi" and name == "asgi" and not accepts(app.call, 3):
         raise AppLoadError(
-            f"{config.wsgi_app} is an ASGI application, and worker class {config.worker_class} calls WSGI ones; "
-            "the asgi worker is not built yet."
+            f"{config.wsgi_app} is a WSGI application, and worker class asgi calls ASGI ones. "
+            "Use --worker-class gthread with --threads, or sync."
         )
+    return name
+
+
+def _open_threads(
+    seat: Seat, app: LoadedApp, config: Config, access: AccessLog | None, log: logging.Logger, baton: Baton,
+    doors: Doors, rules: Rules, certificates: Certificates | None,
+) -> Loop:  # fmt: skip
+    worker = seat.worker
     threads = config.threads if config.worker_class != "sync" else 1
     log.debug("worker pid=%d serves with %d thread(s)", os.getpid(), threads)
     tools = Tools(
@@ -87,20 +101,15 @@ def open_service(
         before=before(config.pre_request, worker),
     )
     is_tls = certificates is not None
-    doors = [_door(listener, config, log, is_tls=is_tls) for listener in seat.listeners]
-    aside = [_door(listener, config, log, is_tls=False) for listener in seat.listeners] if is_tls else doors
-    rules = _rules(
-        config, seat, _witness(config, access, worker, log), lambda reason: seat.channel.send(Recycle(reason))
-    )
     desk: MakeDesk = Desk
     if certificates is not None:
         tools, desk = _with_tls(tools, config, certificates)
     loop = Loop(
-        open_poller(), [*doors, SideDoor(baton, aside)], tools, rules, seat.scoreboard.slot(seat.slot), threads,
+        open_poller(), doors.entrances, tools, rules, seat.scoreboard.slot(seat.slot), threads,
         None if is_tls else baton, access, desk,
     )  # fmt: skip
     if config.health_path is not None:
-        ask(app.call, config.health_path, doors[0].gateway)
+        ask(app.call, config.health_path, doors.listening[0].gateway)
     deadline = Deadline(loop, seat.channel, worker, config.worker_abort, rules.witness, access, log)
     who, gauge = describe_worker(seat.age, seat.generation), GilGauge(seat.scoreboard.slot(seat.slot))
     watchdog = Watchdog(loop.dispatch, config.timeout, deadline, log, who, gauge)
@@ -120,26 +129,6 @@ def _with_tls(tools: Tools, config: Config, certificates: Certificates) -> tuple
     certificates.take_up(tools.log)
     sessions = Sessions(ragged=config.suppress_ragged_eofs)
     return replace(tools, line=sessions.line), partial(TlsDesk, sessions=sessions, certificates=certificates)
-
-
-def _door(listener: Listener, config: Config, log: logging.Logger, *, is_tls: bool) -> Door:
-    is_unix = isinstance(listener.address, UnixAddress) or listener.url.startswith("unix:")
-    name = ("", "") if is_unix else listener.sock.getsockname()[:2]
-    gateway = Gateway(
-        server_name=name[0],
-        server_port=str(name[1]),
-        multithread=config.threads > 1,
-        multiprocess=config.workers != 1,
-        software=SOFTWARE,
-        script_name=os.environ.get("SCRIPT_NAME", ""),
-        scheme="https" if is_tls else "http",
-        https_markers=MappingProxyType(
-            {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in config.secure_scheme_headers.items()}
-        ),
-        script_name_field="SCRIPT_NAME" in config.forwarder_headers or "*" in config.forwarder_headers,
-        errors=Errors(log),
-    )
-    return Door(listener.sock, gateway, listener.url, is_unix=is_unix, is_tls=is_tls)
 
 
 def _max_requests(config: Config) -> float:

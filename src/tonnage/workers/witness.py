@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import time
 from typing import Protocol
 
+from tonnage.app.environ import fill
+from tonnage.app.wsgi import Environ, ResponseFields
 from tonnage.hooks import RequestHook, ResponseHook, Worker
+from tonnage.http.connection import Connection
 from tonnage.http.head import RequestHead
 from tonnage.observe.access import AccessLog
 from tonnage.observe.exchange import Exchange as Record
-from tonnage.workers.client import Client
-from tonnage.workers.exchange import Exchange
+from tonnage.workers.client import Peer
+
+
+class Client(Protocol):
+    """Of whatever worker class."""
+
+    @property
+    def http(self) -> Connection: ...
+    @property
+    def peer(self) -> Peer: ...
+
+
+class Exchange(Protocol):
+    """The same."""
+
+    @property
+    def client(self) -> Client: ...
+    @property
+    def head(self) -> RequestHead: ...
+    @property
+    def environ(self) -> Mapping[str, object] | None: ...  # there is none in ASGI
+    @property
+    def status(self) -> str: ...
+    @property
+    def fields(self) -> ResponseFields: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def service_ns(self) -> int: ...
 
 
 class Witness(Protocol):
-    def answered(self, exchange: Exchange) -> None: ...  # on the loop's thread, when the application is done
+    def answered(self, exchange: Exchange, /) -> None: ...  # on the loop's thread, when the application is done
     def refused(self, client: Client, status: str, sent: int) -> None: ...  # without asking the application
 
 
@@ -76,7 +107,7 @@ class HookWitness:
 
     def answered(self, exchange: Exchange) -> None:
         try:
-            self._hook(self._worker, Request(exchange.head), exchange.environ, Response(exchange))
+            self._hook(self._worker, Request(exchange.head), _environ(exchange), Response(exchange))
         except Exception:  # noqa: BLE001 - the operator's code may raise anything
             self._log.exception("the post_request hook raised; the response was sent all the same")
         if self._then is not None:
@@ -85,6 +116,14 @@ class HookWitness:
     def refused(self, client: Client, status: str, sent: int) -> None:
         if self._then is not None:
             self._then.refused(client, status, sent)
+
+
+def _environ(exchange: Exchange) -> Mapping[str, object]:
+    if exchange.environ is not None:
+        return exchange.environ
+    environ: Environ = {}
+    fill(environ, exchange.head, io.BytesIO(), exchange.client.peer)
+    return environ
 
 
 def before(hook: RequestHook | None, worker: Worker) -> Callable[[RequestHead], None] | None:

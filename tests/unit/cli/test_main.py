@@ -54,7 +54,7 @@ def test_an_application_may_be_called_like_a_command(served: list[Loaded]) -> No
         (
             ["a", "-k", "gevent"],
             1,
-            "worker_class = 'gevent' (from --worker-class) is not built yet; sync and gthread are",
+            "worker_class = 'gevent' (from --worker-class) is not built yet; sync, gthread and asgi are",
         ),
     ],
 )

@@ -102,7 +102,7 @@ def test_only_what_was_asked_for_is_called_unbuilt() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("worker_class", "tornado", "worker_class = 'tornado' (from x) is not built yet; sync and gthread are"),
+        ("worker_class", "tornado", "worker_class = 'tornado' (from x) is not built yet; sync, gthread and asgi are"),
         ("proxy_protocol", True, "proxy_protocol = 'auto' (from x) is not built yet"),
         ("protocol", "uwsgi", "protocol = 'uwsgi' (from x) is not built yet"),
     ],

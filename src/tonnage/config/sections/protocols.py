@@ -17,10 +17,21 @@ class Asgi:
         "auto",
         "--asgi-loop",
         kind=choice("auto", "asyncio", "uvloop"),
-        meaning="Which event loop runs the application.",
+        meaning="Which event loop runs the application; auto is uvloop where it is installed.",
     )
     asgi_lifespan: Literal["auto", "on", "off"] = setting(
-        "auto", "--asgi-lifespan", kind=choice("auto", "on", "off"), meaning="Whether lifespan events are sent."
+        "auto",
+        "--asgi-lifespan",
+        kind=choice("auto", "on", "off"),
+        meaning="Whether lifespan events are sent; auto asks, and serves an application that knows none without.",
+    )
+    asgi_concurrency: int = setting(
+        0,
+        "--asgi-concurrency",
+        kind=COUNT,
+        check=at_least(0),
+        meaning="How many requests one asgi worker takes on at the same time; further ones get 503. 0 is any number.",
+        why="Off: worker_connections bounds them already, and what is too many only a measurement tells.",
     )
     asgi_disconnect_grace_period: float = setting(
         3.0,

@@ -16,11 +16,14 @@ def worker_class(raw: object) -> str:
     if isinstance(raw, str):
         name = raw.strip()
     elif isinstance(raw, type):
-        name = f"{raw.__module__}.{raw.__qualname__}"
+        names = [f"{each.__module__}.{each.__qualname__}" for each in raw.__mro__]
+        name = next((each for each in names if each in WORKER_CLASSES), names[0])
     else:
         raise ValueError(f"must be a name such as {_listed(('sync', 'gthread'))}, or a class")  # noqa: TRY004
     name = name.removeprefix("egg:gunicorn#")
     found = WORKER_CLASSES.get(name.replace(":", "."), name)
+    if "Uvicorn" in re.split("[.:]", found)[-1]:  # somebody's subclass, which is there to set options of uvicorn
+        return "asgi"
     if found not in WORKER_CLASSES.values() and "." not in found and ":" not in found:
         raise ValueError(f"must be {_listed(sorted(set(WORKER_CLASSES.values())))}, or a dotted path to a class")
     return found
@@ -75,7 +78,8 @@ class Workers:
         "-k",
         "--worker-class",
         kind=Kind("NAME", worker_class),
-        meaning="How a worker serves: sync (one request at a time) or gthread (a pool of threads).",
+        meaning="How a worker serves: sync (one request at a time), gthread (a pool of threads) or asgi (an event "
+        "loop); where none is given, an ASGI application gets asgi.",
         why="One request at a time is the easiest to reason about; `threads` above 1 turns it into gthread.",
     )
     threads: int = setting(

@@ -1,0 +1,271 @@
+"""RequestHead -> the scope of ASGI 3 (spec 2.5), and what an application sends -> calls on a sink. No sockets here.
+
+What does not change is made once: for a listener (`Mount.template`), and for a client that sends the same fields again
+(`Told`). A request adds its own to a copy.
+
+`send` is a machine: nothing said, head said, content, trailers, done. The head is held back until the first content, so
+that an exception before it still becomes a clean 500, and so that head and content leave in one write.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from tonnage.errors import LocalProtocolError, RemoteProtocolError
+from tonnage.http.fields import Field
+from tonnage.http.grammar import parse_list
+from tonnage.http.head import RequestHead
+
+Scope = dict[str, object]
+Message = MutableMapping[str, object]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[object]]
+Host = tuple[str, int | None]
+Peer = tuple[str, int] | None  # None on a Unix socket
+
+VERSIONS = {"version": "3.0", "spec_version": "2.5"}
+PLAIN_EXTENSIONS: dict[str, dict[str, object]] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
+ALL_EXTENSIONS = {**PLAIN_EXTENSIONS, "http.response.trailers": {}}
+STATUSES = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
+WEBSOCKET: Final = b"websocket"
+KNOWN_NAMES = 256
+
+# What `send` waits for
+NOTHING: Final = 0  # http.response.start
+HEAD: Final = 1  # the first content; nothing has left yet
+CONTENT: Final = 2
+TRAILERS: Final = 3
+DONE: Final = 4
+
+
+class ClientLeftError(OSError):
+    """What `send` raises when nobody is there to take it (ASGI spec 2.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """What every request of one listener has in common."""
+
+    server: Host | None
+    root_path: str = ""
+    https_markers: Mapping[bytes, bytes] = field(default_factory=dict)  # a trusted proxy's field -> what means https
+    script_name_field: bool = False  # a trusted proxy may send SCRIPT_NAME
+
+    def template(self) -> Scope:
+        return {
+            "type": "http",
+            "asgi": VERSIONS,
+            "http_version": "1.1",
+            "server": self.server,
+            "client": None,
+            "scheme": "http",
+            "root_path": self.root_path,
+            "extensions": PLAIN_EXTENSIONS,
+            "state": {},
+            "method": "",
+            "path": "",
+            "raw_path": b"",
+            "query_string": b"",
+            "headers": [],
+        }
+
+
+class Told:
+    """What the fields of a request say of it; good for every request that brings the same list of fields."""
+
+    __slots__ = ("fields", "headers", "peer", "template", "upgrades")
+
+    def __init__(self, fields: list[Field], template: Scope) -> None:
+        self.fields = fields
+        self.headers = [(each.name, each.value) for each in fields]
+        self.template = template
+        self.peer = ""  # the client's address, for the access log
+        self.upgrades = False  # to a WebSocket
+
+
+def tell(
+    head: RequestHead, mount: Mount, template: Scope, peer: Peer, is_trusted: Callable[[str], bool] | None
+) -> Told:
+    """`is_trusted` is given when the peer itself is trusted. Raises RemoteProtocolError if its proxies disagree."""
+    told = Told(head.fields, {**template, "client": peer})
+    told.peer = peer[0] if peer is not None else ""
+    names = {each.name: each.value for each in head.fields}
+    if is_trusted is not None:
+        _trust(told, head, mount, is_trusted)
+    if b"trailers" in _listed(names.get(b"te")):
+        told.template["extensions"] = ALL_EXTENSIONS
+    told.upgrades = WEBSOCKET in _listed(names.get(b"upgrade")) and b"upgrade" in _listed(names.get(b"connection"))
+    return told
+
+
+def _listed(value: bytes | None) -> list[bytes]:
+    return list(parse_list(value)) if value else []
+
+
+def _trust(told: Told, head: RequestHead, mount: Mount, is_trusted: Callable[[str], bool]) -> None:
+    markers = mount.https_markers
+    schemes = {each.value == markers[each.name] for each in head.fields if each.name in markers}
+    if len(schemes) > 1:
+        raise RemoteProtocolError("the proxy's scheme fields contradict each other")
+    if True in schemes:
+        told.template["scheme"] = "https"
+    chain = ",".join(each.text for each in head.fields if each.name == b"x-forwarded-for")
+    if chain:
+        told.peer = client_of(chain, is_trusted)
+        told.template["client"] = (told.peer, 0)
+    if mount.script_name_field:
+        for each in head.fields:
+            if each.name == b"script_name":
+                told.template["root_path"] = each.text
+
+
+def client_of(chain: str, is_trusted: Callable[[str], bool]) -> str:
+    """The first host, seen from us, that is not a proxy of ours; X-Forwarded-For, where each added its own peer."""
+    hosts = [host.strip() for host in chain.split(",")]
+    for host in reversed(hosts):
+        address = _without_port(host)
+        if address and not is_trusted(address):
+            return address
+    return _without_port(hosts[0])
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0] if host.count(":") == 1 else host
+
+
+def http_scope(head: RequestHead, told: Told, state: dict[str, object]) -> Scope:
+    scope = told.template.copy()
+    path = head.path
+    scope["method"] = head.method
+    scope["raw_path"] = path
+    scope["path"] = (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
+    scope["query_string"] = head.query
+    scope["headers"] = told.headers.copy()
+    scope["state"] = state.copy()
+    if not head.minor:
+        scope["http_version"] = "1.0"
+    if scope["root_path"]:
+        _mount(scope)
+    return scope
+
+
+def _mount(scope: Scope) -> None:
+    """`path` begins with `root_path`, whether the proxy in front has taken that away or not."""
+    root, path, raw = str(scope["root_path"]).rstrip("/"), str(scope["path"]), scope["raw_path"]
+    if not path.startswith(root) or path[len(root) : len(root) + 1] not in ("", "/"):
+        assert isinstance(raw, bytes)
+        scope["path"] = root + path
+        scope["raw_path"] = root.encode() + raw
+    scope["root_path"] = root
+
+
+def websocket_scope(scope: Scope, subprotocols: Iterable[str]) -> Scope:
+    """The scope of the request that asked for it, as that of a WebSocket."""
+    scope["type"] = "websocket"
+    scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+    scope["subprotocols"] = list(subprotocols)
+    scope["extensions"] = {"websocket.http.response": {}}
+    del scope["method"]
+    return scope
+
+
+_names: dict[bytes, str] = {}
+
+
+def text_fields(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """As http/write.py takes them. Names are remembered, values are not: some are secrets."""
+    try:
+        return [(_names.get(name) or _learn(name), value.decode("latin-1")) for name, value in headers]
+    except (AttributeError, TypeError, ValueError):
+        raise LocalProtocolError("headers are not pairs of byte strings") from None
+
+
+def _learn(name: bytes) -> str:
+    text = name.decode("latin-1")
+    if len(_names) >= KNOWN_NAMES:
+        _names.clear()
+    _names[name] = text
+    return text
+
+
+def status_line(code: object) -> str:
+    """The code, and a reason where there is one; what is no code is refused by http/write.py."""
+    return f"{code} "
+
+
+class Conversation:
+    """One request's `send`. Where octets go to, and what back-pressure is, a subclass knows."""
+
+    __slots__ = ("fields", "stage", "status", "trailers")
+
+    def __init__(self) -> None:
+        self.stage = NOTHING
+        self.status = ""
+        self.fields: list[tuple[str, str]] = []
+        self.trailers: list[tuple[str, str]] | None = None  # some were promised
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        stage = self.stage
+        if kind == "http.response.body" and HEAD <= stage <= CONTENT:
+            content = message.get("body", b"")
+            if type(content) is not bytes:
+                content = bytes(content)  # type: ignore[call-overload]  # or its TypeError tells the application
+            if message.get("more_body", False):
+                waits = self.part(content)
+            elif self.trailers is not None:
+                waits = self.part(content)
+                self.stage = TRAILERS
+            elif stage == HEAD:
+                waits = self.whole(content)
+            else:
+                waits = self.last(content)
+            if waits:
+                await self.drain()
+        elif kind == "http.response.start" and stage == NOTHING:
+            code = message["status"]
+            self.status = STATUSES.get(code) or status_line(code)  # type: ignore[call-overload]  # any object may ask
+            self.fields = text_fields(message.get("headers", ()))  # type: ignore[arg-type]
+            if message.get("trailers", False):
+                self.trailers = []
+            self.stage = HEAD
+        else:
+            await self._rarely(kind, message)
+
+    async def _rarely(self, kind: object, message: Message) -> None:
+        stage = self.stage
+        if kind == "http.response.pathsend" and stage == HEAD:
+            await self.file(str(message["path"]))
+        elif kind == "http.response.early_hint" and stage == NOTHING:
+            links = message.get("links", ())
+            self.hint([("link", bytes(link).decode("latin-1")) for link in links])  # type: ignore[attr-defined]
+        elif kind == "http.response.trailers" and stage == TRAILERS and self.trailers is not None:
+            self.trailers += text_fields(message.get("headers", ()))  # type: ignore[arg-type]
+            if not message.get("more_trailers", False) and self.last(b""):
+                await self.drain()
+        else:
+            said = ("nothing", "the head", "content", "all content", "the whole response")[stage]
+            raise LocalProtocolError(f"{kind} cannot follow {said}")
+
+    # Each returns whether `drain` must be waited for, and may raise LocalProtocolError or ClientLeftError.
+
+    @abstractmethod
+    def whole(self, content: bytes) -> bool: ...
+    @abstractmethod
+    def part(self, content: bytes) -> bool: ...
+    @abstractmethod
+    def last(self, content: bytes) -> bool: ...
+    @abstractmethod
+    def hint(self, fields: list[tuple[str, str]]) -> None: ...
+    @abstractmethod
+    async def file(self, path: str) -> None: ...
+    @abstractmethod
+    async def drain(self) -> None: ...

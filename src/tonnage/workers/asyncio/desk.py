@@ -1,0 +1,191 @@
+"""What all connections of an asgi worker share, and what is looked at twice a second.
+
+Who is there, what the application has, which deadlines have passed, and whether the worker keeps connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Mapping
+from time import monotonic, monotonic_ns, time
+
+from tonnage.app.asgi import Application, Mount, Scope
+from tonnage.http.head import RequestHead
+from tonnage.observe.access import AccessLog
+from tonnage.system.scoreboard import Cell, Slot
+from tonnage.workers.asyncio.eager import starter
+from tonnage.workers.asyncio.exchange import APPLICATION, DOWNLOAD, UPLOAD, Exchange
+from tonnage.workers.asyncio.protocol import Client, Shell, Upgrade
+from tonnage.workers.asyncio.stacks import describe
+from tonnage.workers.client import Door
+from tonnage.workers.exchange import DateClock
+from tonnage.workers.keepalive import KeepAlive
+from tonnage.workers.leaving import IDLE_S
+from tonnage.workers.overload import waited_at_proxy_s
+from tonnage.workers.rules import Rules
+
+FLUSH_S = 0.05  # a busy worker gathers lines of the access log for so long: one write(2) for many
+IDLE_CLOSED = 64  # idle connections closed in one tick, when there are too many
+
+OpenShell = Callable[[Upgrade], Shell]
+
+
+class Desk:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        application: Application,
+        rules: Rules,
+        slot: Slot,
+        log: logging.Logger,
+        mounts: Mapping[Door, Mount],
+    ) -> None:
+        self.loop = loop
+        self.application = application
+        self.rules = rules
+        self.slot = slot
+        self.log = log
+        self.mounts = mounts
+        self.templates: dict[Door, Scope] = {door: mount.template() for door, mount in mounts.items()}
+        self.state: dict[str, object] = {}  # of the lifespan
+        self.start = starter(loop)
+        self.date = DateClock()
+        self.before: Callable[[RequestHead], None] | None = None  # the pre_request hook
+        self.access: AccessLog | None = None
+        self.upgrade: OpenShell | None = None
+        self.sendfile = True
+        self.timeout_s = math.inf  # the application may leave its client without an octet for so long
+        self.grace_s = 0.0  # and may go on for so long when its client has left
+        self.concurrency = 0  # requests at once; 0: any number
+        self.clients: set[Client] = set()
+        self.exchanges: set[Exchange] = set()  # those that are not over with their first step
+        self.keepalive = KeepAlive(allowed=rules.timeouts.keepalive > 0)
+        self.closing = rules.timeouts.keepalive <= 0  # every answer announces the end of its connection
+        self.idle_s = rules.timeouts.keepalive
+        self._leaving = False
+        self._recycle_at = rules.max_requests
+        self._flushes = False  # a flush of the access log is due
+
+    # -- coming and going ------------------------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.clients) >= self.rules.connections
+
+    def has_room(self) -> bool:
+        return len(self.clients) < self.rules.connections
+
+    def connected(self, client: Client) -> None:
+        self.clients.add(client)
+        cells = self.slot.cells
+        cells[7] += 1  # Cell.ACCEPTED
+        cells[6] = len(self.clients)  # Cell.CONNECTIONS
+
+    def disconnected(self, client: Client) -> None:
+        self.clients.discard(client)
+        self.slot.cells[6] = len(self.clients)  # Cell.CONNECTIONS
+
+    def close_idle(self) -> bool:
+        """Make room: who has been idle longest goes first. Whether there was anybody."""
+        kept = [client for client in self.clients if client.is_idle]
+        for client in sorted(kept, key=lambda client: client.deadline)[:IDLE_CLOSED]:
+            client.overdue()
+        return bool(kept)
+
+    def announce_leave(self, idle_until: float) -> None:
+        self._leaving = True
+        self.closing = True
+        self.idle_s = IDLE_S
+        for client in list(self.clients):
+            client.announce_leave(idle_until)
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def is_overloaded(self, head: RequestHead) -> bool:
+        """503 serves the client better than an answer."""
+        if self.concurrency and len(self.exchanges) >= self.concurrency:
+            return True
+        limit = self.rules.queue_timeout
+        return limit > 0 and waited_at_proxy_s(head, time()) > limit
+
+    def witnessed(self, exchange: Exchange) -> None:
+        """It is answered, or will not be."""
+        slot, service_ns = self.slot, exchange.service_ns
+        slot.count(int(exchange.status[:3] or 499), service_ns, exchange.sent)
+        if exchange.first_ns:
+            slot.count_parts(service_ns, exchange.first_ns - exchange.began_ns)
+        if self.rules.witness is not None:
+            self.rules.witness.answered(exchange)
+            if self.access is not None and not self._flushes:
+                self._flushes = True
+                self.loop.call_later(FLUSH_S, self._flush)
+        requests = slot.cells[5]  # Cell.REQUESTS
+        if requests >= self._recycle_at:
+            self._recycle_at = math.inf
+            self.rules.recycle(f"it has answered {requests} requests (--max-requests)")
+
+    def _flush(self) -> None:
+        self._flushes = False
+        if self.access is not None:
+            self.access.flush()
+
+    async def pause(self) -> None:
+        """The others' turn."""
+        await asyncio.sleep(0)
+
+    # -- twice a second --------------------------------------------------------------------------------------------
+
+    def tick(self, late_ns: int) -> None:
+        """`late_ns`: how late it is, since the loop was held."""
+        now = monotonic()
+        self.keepalive.siblings = self.rules.siblings.exist()
+        if late_ns > 50_000_000:
+            self.keepalive.held_up(now)
+        self.closing = self._leaving or not self.keepalive.offered(now)
+        for client in [client for client in self.clients if 0 < client.deadline <= now]:
+            client.overdue()
+        for client in [client for client in self.clients if client.shell is not None]:
+            if client.shell is not None:
+                client.shell.tick(now)
+        cells = self.slot.cells
+        cells[Cell.LAG_NS] = max(late_ns, cells[Cell.LAG_NS] // 2)  # a peak is seen for a while
+        cells[Cell.IN_FLIGHT] = sum(not exchange.is_over for exchange in self.exchanges)
+        now_ns = monotonic_ns()
+        for exchange in list(self.exchanges):
+            self._look_at(exchange, now_ns)
+
+    def _look_at(self, exchange: Exchange, now_ns: int) -> None:
+        if exchange.is_over:
+            return
+        silent_s = (now_ns - exchange.touched_ns) / 1e9
+        timeouts = self.rules.timeouts
+        if exchange.waits == APPLICATION:
+            if silent_s > self.timeout_s:
+                self._cut_off(exchange, now_ns)
+        elif exchange.waits == UPLOAD:
+            if 0 < timeouts.content < silent_s:
+                exchange.cut_off(408)
+        elif exchange.waits == DOWNLOAD:
+            size = exchange.client.transport.get_write_buffer_size()
+            if size != exchange.size:
+                exchange.size, exchange.touched_ns = size, now_ns
+            elif 0 < timeouts.write < silent_s:
+                self.log.info(
+                    "the client took nothing for %.0fs (--write-timeout) at %s", timeouts.write, exchange.where()
+                )
+                exchange.cut_off(408)
+
+    def _cut_off(self, exchange: Exchange, now_ns: int) -> None:
+        stack = describe(exchange.task)
+        answered = exchange.cut_off(504)
+        self.log.error(
+            "request %s ran for %.1f s and sent nothing for %g s (--timeout); it was %s, and its task is cancelled. "
+            "If requests may take that long, raise --timeout. It waited here (innermost last):\n%s",
+            exchange.where(),
+            (now_ns - exchange.began_ns) / 1e9,
+            self.timeout_s,
+            "answered with 504" if answered else "cut off in the middle of its response",
+            stack.rstrip(),
+        )

@@ -1,0 +1,353 @@
+"""One request and its response on the event loop: the application's `receive` and `send`.
+
+The application is called as soon as the head is there; content is read when it asks for it, and no faster. What it
+sends goes to the transport at once; `send` waits while the client is slow to take it.
+"""
+
+from __future__ import annotations
+
+import os
+from asyncio import CancelledError, Future, Task
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Final
+
+from tonnage.app.asgi import CONTENT, DONE, HEAD, NOTHING, ClientLeftError, Conversation, Message, Scope
+from tonnage.errors import LocalProtocolError, RemoteProtocolError
+from tonnage.http.head import RequestHead
+from tonnage.http.state import END, End
+from tonnage.workers.asyncio.sendfile import send_file
+
+if TYPE_CHECKING:
+    from tonnage.workers.asyncio.protocol import Client
+
+# Whom the exchange waits for
+APPLICATION: Final = 0
+UPLOAD: Final = 1
+DOWNLOAD: Final = 2
+
+
+class Exchange(Conversation):
+    __slots__ = (
+        "_awaited",
+        "_fault",
+        "_receivers",
+        "_unread",
+        "began_ns",
+        "client",
+        "cut",
+        "ended_ns",
+        "first_ns",
+        "head",
+        "left",
+        "scope",
+        "sent",
+        "service_ns",
+        "size",
+        "task",
+        "touched_ns",
+        "waits",
+    )  # fmt: skip
+
+    def __init__(self, client: Client, head: RequestHead, scope: Scope, began_ns: int) -> None:
+        self.stage = NOTHING
+        self.status = ""
+        self.fields: list[tuple[str, str]] = []
+        self.trailers = None
+        self.client = client
+        self.head = head
+        self.scope = scope
+        self.began_ns = self.touched_ns = began_ns  # CLOCK_MONOTONIC; touched: when anything of it last moved
+        self.ended_ns = self.first_ns = 0  # first: when the first octet of a response in parts was sent
+        self.service_ns = 0
+        self.sent = 0
+        self.task: Task[None] | None = None  # when it has not ended with its first step
+        self.cut = False  # somebody has answered, or given up, in the application's place
+        self.left = False  # the client has: it sends nothing more
+        self.waits = APPLICATION
+        self.size = 0  # of what the client has not taken, when last looked at
+        self._unread = True  # the application has not been given the whole content
+        self._awaited = True  # http.disconnect was not delivered
+        self._receivers: list[Future[None]] = []
+        self._fault: RemoteProtocolError | None = None
+
+    @property
+    def environ(self) -> None:
+        """There is none in ASGI; the access log and the hooks look at the head."""
+
+    @property
+    def is_over(self) -> bool:
+        """Its client has all that it will get; what the application still does is its own affair."""
+        return self.stage == DONE or self.cut
+
+    async def perform(self) -> None:
+        """Call the application, and see that there is an answer, come what may. Never raises."""
+        desk = self.client.desk
+        try:
+            if desk.before is not None:
+                desk.before(self.head)
+            await desk.application(self.scope, self.receive, self.send)
+            if self.stage != DONE and not self.cut:
+                self._fail("the application returned without " + ("an answer" if self.stage == NOTHING else "an end"))
+        except CancelledError:
+            if not self.cut:
+                self._fail("the application was cancelled, by itself,")
+        except LocalProtocolError as exc:
+            self._fail("the application broke HTTP", str(exc))
+        except ClientLeftError:
+            self.abandon()
+        except BaseException as exc:  # noqa: BLE001 - sys.exit() and the like: one bad request is not the worker's end
+            if self.cut or (self.left and self.stage != DONE):
+                desk.log.info("%s raised %s after its client was gone", self.where(), type(exc).__name__)
+                self.abandon()
+            else:
+                self._fail("the application raised", trace=True)
+        finally:
+            desk.exchanges.discard(self)
+
+    # -- what the application asks for -----------------------------------------------------------------------------
+
+    async def receive(self) -> Message:
+        while True:
+            if self.stage == DONE or self.cut or self.client.lost:
+                return await self._disconnect()
+            if self._unread:
+                event = self._read()
+                if event is not None:
+                    return event
+                if self.cut:
+                    continue
+            if self.left:
+                return await self._disconnect()
+            await self._more()
+
+    async def _disconnect(self) -> Message:
+        """Once it is told; who asks again and again lets the others have the loop."""
+        if not self._awaited:
+            await self.client.desk.pause()
+        self._awaited = False
+        return {"type": "http.disconnect"}
+
+    def _read(self) -> Message | None:
+        """What has come of the content; None: nothing yet."""
+        if not self.head.has_body:
+            self._unread = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        client = self.client
+        http = client.http
+        try:
+            if self._fault is not None:
+                raise self._fault
+            piece = http.next()
+        except RemoteProtocolError as exc:
+            client.refuse(exc)
+            return None
+        if piece is None:
+            if octets := http.continue_():
+                client.transport.write(octets)
+            return None
+        more: object = END
+        if not isinstance(piece, End):
+            try:
+                more = http.next()
+            except RemoteProtocolError as exc:
+                self._fault, more = exc, None
+        self._unread = more is not END
+        client.want_more()
+        content = b"" if isinstance(piece, End) else piece
+        return {"type": "http.request", "body": content, "more_body": self._unread}
+
+    async def _more(self) -> None:
+        """Until octets come, the client leaves, or the response is complete."""
+        desk = self.client.desk
+        waiter = desk.loop.create_future()
+        self._receivers.append(waiter)
+        if self._unread:
+            self.waits, self.touched_ns = UPLOAD, monotonic_ns()
+        try:
+            await waiter
+        finally:
+            if waiter in self._receivers:
+                self._receivers.remove(waiter)
+            self.waits, self.touched_ns = APPLICATION, monotonic_ns()
+
+    def wake(self) -> None:
+        """Who waits in `receive` is to look again."""
+        for waiter in self._receivers:
+            _settle(waiter)
+        self._receivers.clear()
+
+    def fed(self) -> None:
+        """Octets have come."""
+        if self._unread and self._receivers:
+            self.wake()
+
+    # -- what it sends ---------------------------------------------------------------------------------------------
+
+    def whole(self, content: bytes) -> bool:
+        client = self.client
+        if client.lost or self.cut:
+            raise ClientLeftError
+        desk, http = client.desk, client.http
+        octets = http.respond_whole(self.status, self.fields, content, desk.closing, desk.date())
+        if http.sends_content:
+            self.sent = len(content)
+        client.transport.write(octets)
+        if http.excess:
+            self._report_excess()
+        self._complete()
+        return client.paused
+
+    def part(self, content: bytes) -> bool:
+        octets = self._start() + self._framed(content)
+        client = self.client
+        if octets:
+            client.transport.write(octets)
+        self.touched_ns = monotonic_ns()
+        return client.paused
+
+    def last(self, content: bytes) -> bool:
+        client = self.client
+        octets = self._start() + self._framed(content) + client.http.finish(self.trailers or ())
+        if octets:
+            client.transport.write(octets)
+        if client.http.excess:
+            self._report_excess()
+        self._complete()
+        return client.paused
+
+    def hint(self, fields: list[tuple[str, str]]) -> None:
+        if self.client.lost or self.cut:
+            raise ClientLeftError
+        if octets := self.client.http.early_hints(fields):
+            self.client.transport.write(octets)
+
+    async def file(self, path: str) -> None:
+        """`http.response.pathsend`."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            count = os.fstat(fd).st_size
+            octets = self._start(count)
+            http = self.client.http
+            count = http.allowed(count)
+            before, after = http.file_data(count)
+            self.sent = count
+            await send_file(self, octets + before, fd, count)
+        finally:
+            os.close(fd)
+        if octets := after + http.finish():
+            self.client.transport.write(octets)
+        self._complete()
+
+    async def drain(self) -> None:
+        """Until the client has taken enough of what was sent."""
+        self.waits, self.touched_ns = DOWNLOAD, monotonic_ns()
+        try:
+            await self.client.drained()
+        finally:
+            self.waits, self.touched_ns = APPLICATION, monotonic_ns()
+
+    async def writable(self, fd: int) -> None:
+        """`drain` for who writes into the socket himself."""
+        loop = self.client.desk.loop
+        waiter = loop.create_future()
+        loop.add_writer(fd, _settle, waiter)
+        self.waits, self.touched_ns = DOWNLOAD, monotonic_ns()
+        try:
+            await waiter
+        finally:
+            loop.remove_writer(fd)
+            self.waits, self.touched_ns = APPLICATION, monotonic_ns()
+
+    def _start(self, length: int | None = None) -> bytes:
+        """The head, if it has not left yet."""
+        client = self.client
+        if client.lost or self.cut:
+            raise ClientLeftError
+        if self.stage != HEAD:
+            return b""
+        desk, fields = client.desk, self.fields
+        octets = client.http.respond(self.status, fields, length=length, close=desk.closing, date=desk.date())
+        self.stage = CONTENT
+        self.first_ns = monotonic_ns()
+        return octets
+
+    def _framed(self, content: bytes) -> bytes:
+        http = self.client.http
+        over = http.excess
+        octets = http.data(content)
+        if http.sends_content:
+            self.sent += len(content) - (http.excess - over)
+        return octets
+
+    def _complete(self) -> None:
+        self.stage = DONE
+        self.ended_ns = ended = monotonic_ns()
+        self.service_ns = ended - self.began_ns
+        self.client.answered(self)
+        if self._receivers:
+            self.wake()
+
+    # -- its end, when it is not the application's -----------------------------------------------------------------
+
+    def leave(self) -> None:
+        """The client has left, or sends nothing more. The application is told, and has a while to end by itself."""
+        if not self.left:
+            self.left = True
+            self.wake()
+            desk = self.client.desk
+            desk.loop.call_later(desk.grace_s, self.cancel)
+
+    def cancel(self) -> None:
+        if self.stage != DONE and self.task is not None and not self.task.done():
+            self.cut = True
+            self.task.cancel()
+            self.abandon()
+
+    def cut_off(self, problem: RemoteProtocolError | int) -> bool:
+        """Answer in the application's place, if it is not too late; and end it."""
+        begun = self.stage > HEAD
+        self.cut = True
+        self.client.refuse(problem)
+        self.wake()
+        if self.task is not None:
+            self.task.cancel()
+        return not begun
+
+    def abandon(self) -> None:
+        """Nobody is there to take the rest."""
+        self.cut = True
+        if self.client.exchange is self:
+            self.ended_ns = monotonic_ns()
+            self.service_ns = self.ended_ns - self.began_ns
+            if self.stage <= HEAD:
+                self.status = ""
+            self.client.cut_short(self)
+
+    def _fail(self, problem: str, reason: str = "", *, trace: bool = False) -> None:
+        """Before anything has left, a clean 500; afterwards the connection's end tells the client."""
+        desk = self.client.desk
+        answered = "; the response was cut off" if CONTENT <= self.stage < DONE else ""
+        if self.cut:
+            return
+        desk.log.error("%s at %s%s%s", problem, self.where(), f": {reason}" if reason else "", answered, exc_info=trace)
+        if self.stage == DONE:
+            return
+        self.cut = True
+        if self.stage <= HEAD:
+            self.client.refuse(500)
+        else:
+            self.abandon()
+
+    def _report_excess(self) -> None:
+        self.client.desk.log.warning(
+            "the application sent %d octets more than its Content-Length at %s; they were left out",
+            self.client.http.excess, self.where(),
+        )  # fmt: skip
+
+    def where(self) -> str:
+        return self.head.line.decode("latin-1")
+
+
+def _settle(waiter: Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,379 @@
+"""One connection of the asgi worker: octets become requests, requests are answered in their order, and both end.
+
+The same promises as desk.py makes for the threaded workers, on an asyncio transport, which does the writing. A request
+that asks for a WebSocket leaves with the connection, see `Shell`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future
+from dataclasses import dataclass
+from time import monotonic, monotonic_ns
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from tonnage.app.asgi import Scope, Told, http_scope, tell
+from tonnage.errors import RemoteProtocolError
+from tonnage.http.connection import Connection
+from tonnage.http.head import RequestHead
+from tonnage.workers.asyncio.exchange import Exchange
+from tonnage.workers.client import Door, Peer
+from tonnage.workers.overload import RETRY_AFTER_S
+
+if TYPE_CHECKING:
+    from tonnage.workers.asyncio.desk import Desk
+
+# What the connection is doing, and what its deadline is for
+FRESH: Final = 0  # accepted, not an octet yet
+KEPT: Final = 1  # between two requests
+HEAD: Final = 2
+APP: Final = 3  # the exchange has deadlines of its own
+CLOSING: Final = 4  # the last octets are on their way
+LINGER: Final = 5  # we said the last word; what still comes is read away, so that no reset overtakes our answer
+
+LINGER_S = 2.0
+MOST_UNREAD = 64 * 1024  # octets that wait for the application, or pipelined ones, before the client has to
+AT_ONCE = 16  # pipelined requests answered in one turn
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A request for a WebSocket, and the connection it came on."""
+
+    client: Client
+    transport: asyncio.Transport
+    head: RequestHead
+    scope: Scope  # still of type "http"; see app.asgi.websocket_scope
+    leftover: bytes  # what came after the head
+
+
+class Shell(Protocol):
+    """What has taken a connection over. It is told all that the transport says; it calls `client.done()` at its end."""
+
+    def data_received(self, data: bytes, /) -> None: ...
+    def eof_received(self) -> bool | None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+    def connection_lost(self, exc: Exception | None, /) -> None: ...
+    def drain(self) -> None: ...  # the worker leaves
+    def tick(self, now: float, /) -> None: ...  # about twice a second; CLOCK_MONOTONIC
+
+
+class Client(asyncio.Protocol):
+    __slots__ = (
+        "_advancing",
+        "_drained",
+        "_eof",
+        "_stopped",
+        "_told",
+        "deadline",
+        "desk",
+        "door",
+        "exchange",
+        "http",
+        "is_encrypted",
+        "lost",
+        "paused",
+        "phase",
+        "shell",
+        "sock_peer",
+        "template",
+        "transport",
+        "trusted",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, desk: Desk, door: Door, peer: Peer) -> None:
+        rules = desk.rules
+        self.desk = desk
+        self.door = door
+        self.sock_peer = peer
+        self.trusted = rules.is_trusted(peer[0] if peer else "")
+        self.http = Connection(rules.limits, rules.policy, trusted=self.trusted)
+        self.phase = FRESH
+        self.deadline = 0.0  # CLOCK_MONOTONIC seconds; 0: none
+        self.exchange: Exchange | None = None
+        self.shell: Shell | None = None
+        self.paused = False  # the client does not take what we write
+        self.lost = False
+        self.is_encrypted = False
+        self.template = desk.templates[door]
+        self._told: Told | None = None
+        self._advancing = False
+        self._stopped = False  # reading
+        self._eof = False
+        self._drained: list[Future[None]] = []
+
+    @property
+    def peer(self) -> Peer:
+        """Who is behind the proxies that are trusted, as far as the last request says."""
+        if self._told is None:
+            return self.sock_peer
+        return cast("Peer", self._told.template["client"])
+
+    @property
+    def is_idle(self) -> bool:
+        return self.phase == KEPT
+
+    # -- what the transport tells ----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        if transport.get_extra_info("ssl_object") is not None:
+            self.is_encrypted = True
+            self.template = {**self.template, "scheme": "https"}
+        if self.template["server"] is None:  # the listener has every address of this machine
+            self.template = {**self.template, "server": transport.get_extra_info("sockname")[:2]}
+        self._set_deadline(self.desk.rules.timeouts.head)
+        self.desk.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.shell is not None:
+            self.shell.data_received(data)
+            return
+        if self.phase >= CLOSING:
+            return
+        http = self.http
+        http.receive(data)
+        self.desk.slot.cells[15] += len(data)  # Cell.RECEIVED
+        exchange = self.exchange
+        if exchange is None:
+            self.advance()
+            return
+        exchange.fed()
+        if http.buffered > MOST_UNREAD and not self._stopped:
+            self._stopped = True
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool | None:
+        """Nothing more comes. A client may still wait for its answer; True keeps our half open."""
+        if self.shell is not None:
+            return self.shell.eof_received()
+        if self.is_encrypted or self.phase in {FRESH, KEPT, CLOSING, LINGER}:
+            return False
+        self._eof = True
+        self.http.receive(b"")
+        if self.exchange is None:
+            self.advance()
+            return self.phase != CLOSING
+        self.exchange.leave()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self.phase = CLOSING
+        self.deadline = 0.0
+        self.resume_writing()
+        if self.shell is not None:
+            self.shell.connection_lost(exc)
+        if self.exchange is not None:
+            self.exchange.leave()
+        self.desk.disconnected(self)
+
+    def pause_writing(self) -> None:
+        self.paused = True
+        if self.shell is not None:
+            self.shell.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        for waiter in self._drained:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._drained.clear()
+        if self.shell is not None:
+            self.shell.resume_writing()
+
+    async def drained(self) -> None:
+        if self.paused and not self.lost:
+            waiter = self.desk.loop.create_future()
+            self._drained.append(waiter)
+            await waiter
+
+    def want_more(self) -> None:
+        if self._stopped and self.http.buffered <= MOST_UNREAD and not self.lost:
+            self._stopped = False
+            self.transport.resume_reading()
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """Frame what has come; call the application with each request that is whole, as long as it answers at once."""
+        if self.exchange is not None or self.phase >= CLOSING:
+            return
+        self._advancing = True
+        for _ in range(AT_ONCE):
+            try:
+                head = self.http.next()
+            except RemoteProtocolError as exc:
+                self.refuse(exc)
+                break
+            if head is None:
+                self._await_more()
+                break
+            assert isinstance(head, RequestHead)
+            self._serve(head)
+            if self.exchange is not None or self.phase >= CLOSING or self.shell is not None:
+                break
+        else:
+            self.desk.loop.call_soon(self.advance)
+        self._advancing = False
+
+    def _serve(self, head: RequestHead) -> None:
+        desk = self.desk
+        try:
+            told = self._told
+            if told is None or told.fields is not head.fields:
+                trusts = desk.rules.is_trusted if self.trusted else None
+                told = self._told = tell(head, desk.mounts[self.door], self.template, self.sock_peer, trusts)
+        except RemoteProtocolError as exc:
+            self.refuse(exc)
+            return
+        if desk.is_overloaded(head):
+            self.refuse(503)
+            return
+        scope = http_scope(head, told, desk.state)
+        if told.upgrades and desk.upgrade is not None and head.method == "GET":
+            self._upgrade(Upgrade(self, self.transport, head, scope, self.http.take_over()))
+            return
+        began = monotonic_ns()
+        self.exchange = exchange = Exchange(self, head, scope, began)
+        self.phase = APP
+        self.deadline = 0.0
+        desk.slot.begin(0, began, head.line)
+        task = desk.start(exchange.perform())
+        desk.slot.end(0)
+        if not task.done():
+            exchange.task = task
+            desk.exchanges.add(exchange)
+            if head.has_body or self._eof:
+                self._look_after(exchange)
+
+    def _look_after(self, exchange: Exchange) -> None:
+        if self._eof:
+            exchange.leave()
+        if self.http.buffered > MOST_UNREAD and not self._stopped:
+            self._stopped = True
+            self.transport.pause_reading()
+
+    def _upgrade(self, upgrade: Upgrade) -> None:
+        assert self.desk.upgrade is not None
+        self.phase = APP
+        self.deadline = 0.0
+        self.shell = self.desk.upgrade(upgrade)
+
+    def done(self) -> None:
+        """From a shell: it has nothing more to say."""
+        if not self.lost:
+            self._close()
+
+    def answered(self, exchange: Exchange) -> None:
+        """Its response is complete; the application may still have something to do."""
+        desk = self.desk
+        self.exchange = None
+        desk.witnessed(exchange)
+        http = self.http
+        if not http.keep_alive:
+            self._hang_up(exchange.head)
+            return
+        self.phase = KEPT
+        self.deadline = exchange.ended_ns / 1e9 + desk.idle_s
+        if http.buffered:
+            if not self._advancing:
+                desk.loop.call_soon(self.advance)
+        elif self._eof:
+            self._close()
+        self.want_more()
+
+    def cut_short(self, exchange: Exchange) -> None:
+        """Its response will not be complete."""
+        desk = self.desk
+        self.exchange = None
+        desk.witnessed(exchange)
+        if self.lost:
+            return
+        if self.paused:
+            self.transport.abort()
+        else:
+            self._close()
+
+    def refuse(self, problem: RemoteProtocolError | int) -> None:
+        """Answer without the application, and end the connection."""
+        desk, exchange = self.desk, self.exchange
+        octets = self.http.refuse(problem, RETRY_AFTER_S if problem == 503 else None, date=desk.date())
+        if not octets or self.lost:
+            if exchange is not None:
+                exchange.abandon()
+            return
+        status = octets[9 : octets.index(b"\r\n")].decode()
+        sent = len(octets) - octets.index(b"\r\n\r\n") - 4
+        self.transport.write(octets)
+        if exchange is None:
+            desk.log.debug("refused a request of %s with %s: %s", self.sock_peer, status, problem)
+            desk.slot.count(int(status[:3]), 0, 0)
+            if desk.rules.witness is not None:
+                desk.rules.witness.refused(self, status, sent)
+        else:
+            self.exchange = None
+            exchange.cut = True
+            exchange.status, exchange.sent, exchange.fields = status, sent, []
+            exchange.ended_ns = monotonic_ns()
+            exchange.service_ns = exchange.ended_ns - exchange.began_ns
+            desk.witnessed(exchange)
+        self._linger()
+
+    # -- its end ---------------------------------------------------------------------------------------------------
+
+    def announce_leave(self, idle_until: float) -> None:
+        if self.shell is not None:
+            self.shell.drain()
+        elif self.phase in {FRESH, KEPT}:
+            self.deadline = min(self.deadline or idle_until, idle_until)
+
+    def overdue(self) -> None:
+        """Its deadline has passed."""
+        if self.phase == HEAD:
+            self.refuse(408)
+        elif self.phase in {CLOSING, LINGER} or self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self._close()
+
+    def _await_more(self) -> None:
+        if self.http.idle:
+            return
+        if self.phase != HEAD:
+            self.phase = HEAD
+            self._set_deadline(self.desk.rules.timeouts.head)
+
+    def _hang_up(self, head: RequestHead) -> None:
+        """A client that asked for the close sends nothing more; any other may be sending at this moment."""
+        if not head.keep_alive and head.method != "CONNECT" and not self.http.dropped:
+            self._close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Close only the sending half: closing with unread octets resets, and a reset may overtake our answer."""
+        if self._eof or not self.transport.can_write_eof():
+            self._close()
+            return
+        self.phase = LINGER
+        self.deadline = monotonic() + max(LINGER_S, self._unsent_s())
+        self.transport.write_eof()
+        if self._stopped:
+            self._stopped = False
+            self.transport.resume_reading()
+
+    def _close(self) -> None:
+        """When all is sent; a client that does not take it has as long as for any other answer."""
+        self.phase = CLOSING
+        self._set_deadline(self.desk.rules.timeouts.write)
+        self.transport.close()
+
+    def _unsent_s(self) -> float:
+        return self.desk.rules.timeouts.write if self.transport.get_write_buffer_size() else 0.0
+
+    def _set_deadline(self, seconds: float) -> None:
+        self.deadline = monotonic() + seconds if seconds > 0 else 0.0
