@@ -28,10 +28,12 @@ async def application(scope, receive, send):
         more = event["more_body"]
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     told = {
-        "REQUEST_METHOD": scope["method"], "RAW_URI": target.decode(), "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
-        "QUERY_STRING": scope["query_string"].decode(), "scheme": scope["scheme"], "length": len(body), "sha256": hashlib.sha256(body).hexdigest(),
+        "REQUEST_METHOD": scope["method"], "RAW_URI": target.decode(), "QUERY_STRING": scope["query_string"].decode(),
+        "SERVER_PROTOCOL": "HTTP/" + scope["http_version"], "scheme": scope["scheme"],
+        "length": len(body), "sha256": hashlib.sha256(body).hexdigest(),
     }
-    told |= {"HTTP_" + name.decode().upper().replace("-", "_"): value.decode("latin-1") for name, value in scope["headers"]}
+    for name, value in scope["headers"]:
+        told["HTTP_" + name.decode().upper().replace("-", "_")] = value.decode("latin-1")
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": json.dumps(told).encode()})
 """

@@ -34,6 +34,7 @@ PLAIN_EXTENSIONS: dict[str, dict[str, object]] = {"http.response.pathsend": {}, 
 ALL_EXTENSIONS = {**PLAIN_EXTENSIONS, "http.response.trailers": {}}
 STATUSES = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
 WEBSOCKET: Final = b"websocket"
+QUEUED: Final = frozenset({b"x-request-start", b"x-queue-start"})
 KNOWN_NAMES = 256
 
 # What `send` waits for
@@ -79,13 +80,13 @@ class Mount:
 class Told:
     """What the fields of a request say of it; good for every request that brings the same list of fields."""
 
-    __slots__ = ("fields", "headers", "peer", "template", "upgrades")
+    __slots__ = ("fields", "headers", "queued", "template", "upgrades")
 
     def __init__(self, fields: list[Field], template: Scope) -> None:
         self.fields = fields
         self.headers = [(each.name, each.value) for each in fields]
         self.template = template
-        self.peer = ""  # the client's address, for the access log
+        self.queued = False  # a proxy says when the request came to it
         self.upgrades = False  # to a WebSocket
 
 
@@ -94,7 +95,6 @@ def tell(
 ) -> Told:
     """`is_trusted` is given when the peer itself is trusted. Raises RemoteProtocolError if its proxies disagree."""
     told = Told(head.fields, {**template, "client": peer})
-    told.peer = peer[0] if peer is not None else ""
     names = {each.name: each.value for each in head.fields}
     if is_trusted is not None:
         _trust(told, head, mount, is_trusted)
@@ -117,8 +117,8 @@ def _trust(told: Told, head: RequestHead, mount: Mount, is_trusted: Callable[[st
         told.template["scheme"] = "https"
     chain = ",".join(each.text for each in head.fields if each.name == b"x-forwarded-for")
     if chain:
-        told.peer = client_of(chain, is_trusted)
-        told.template["client"] = (told.peer, 0)
+        told.template["client"] = (client_of(chain, is_trusted), 0)
+    told.queued = any(each.name in QUEUED for each in head.fields)
     if mount.script_name_field:
         for each in head.fields:
             if each.name == b"script_name":

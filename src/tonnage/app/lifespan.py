@@ -43,7 +43,7 @@ class Lifespan:
         done, _ = await asyncio.wait([self._started], timeout=timeout_s)
         if not done:
             self._task.cancel()
-            raise BootError(f"lifespan.startup was not answered within {timeout_s:.0f} s (--boot-timeout)")
+            raise BootError(f"lifespan.startup was not answered within {timeout_s:.1f} s (--boot-timeout)")
         problem = self._started.result()
         if not problem:
             return
@@ -56,8 +56,9 @@ class Lifespan:
         self._task = None
         if self._asked and self._raised is not None:
             self._log.warning(
-                "The application took lifespan.startup and raised %s; it is served without lifespan events. If it needs "
-                "them, --asgi-lifespan on makes this a failed boot; if it has none, off does not ask.", problem,
+                "The application took lifespan.startup and raised %s; it is served without lifespan events. "
+                "If it needs them, --asgi-lifespan on makes this a failed boot; if it has none, off does not ask.",
+                problem,
             )  # fmt: skip
         else:
             self._log.info("The application has no lifespan events.")

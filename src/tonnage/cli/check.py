@@ -112,7 +112,8 @@ def application(loaded: Loaded) -> Iterator[Finding]:
     if outcome.problem:
         yield Finding("application", outcome.problem, is_problem=True, detail=outcome.detail)
     elif outcome.kind != _called(loaded, outcome.kind):
-        text = f"{config.wsgi_app} is an {outcome.kind.upper()} application; worker class {config.worker_class} calls others"
+        kinds = ("an ASGI", "WSGI") if outcome.kind == "asgi" else ("a WSGI", "ASGI")
+        text = f"{config.wsgi_app} is {kinds[0]} application; worker class {config.worker_class} calls {kinds[1]} ones"
         yield Finding("application", text, is_problem=True)
     else:
         yield Finding("application", f"{config.wsgi_app} is loaded: {outcome.kind.upper()}")

@@ -97,9 +97,16 @@ def test_the_logging_configuration_is_tried_too(check: Check) -> None:
     assert "logconfig = no.ini" in check.out
 
 
-def test_an_asgi_application_needs_another_worker(check: Check) -> None:
-    assert check("good:asgi -b 127.0.0.1:0") == 1
-    assert "good:asgi is an ASGI application; worker class sync calls WSGI applications" in check.out
+def test_an_application_needs_a_worker_that_calls_it(check: Check) -> None:
+    assert check("good:asgi -b 127.0.0.1:0 -k sync") == 1
+    assert "good:asgi is an ASGI application; worker class sync calls WSGI ones" in check.out
+    assert check("good -b 127.0.0.1:0 -k asgi") == 1
+    assert "good is a WSGI application; worker class asgi calls ASGI ones" in check.out
+
+
+def test_without_a_class_the_application_decides(check: Check) -> None:
+    assert check("good:asgi -b 127.0.0.1:0") == 0
+    assert "good:asgi is loaded: ASGI" in check.out
 
 
 def test_all_problems_are_told_at_once(check: Check) -> None:

@@ -103,12 +103,14 @@ class Desk:
 
     # -- requests --------------------------------------------------------------------------------------------------
 
-    def is_overloaded(self, head: RequestHead) -> bool:
-        """503 serves the client better than an answer."""
-        if self.concurrency and len(self.exchanges) >= self.concurrency:
-            return True
-        limit = self.rules.queue_timeout
-        return limit > 0 and waited_at_proxy_s(head, time()) > limit
+    def is_overloaded(self, head: RequestHead, *, queued: bool) -> bool:
+        """503 serves the client better than an answer. `queued`: a proxy says since when the request has waited."""
+        if queued:
+            waited_s = waited_at_proxy_s(head, time())
+            self.slot.count_wait(int(waited_s * 1e9))
+            if 0 < self.rules.queue_timeout < waited_s:
+                return True
+        return 0 < self.concurrency <= len(self.exchanges)
 
     def witnessed(self, exchange: Exchange) -> None:
         """It is answered, or will not be."""

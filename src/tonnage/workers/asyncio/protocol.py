@@ -230,7 +230,7 @@ class Client(asyncio.Protocol):
         except RemoteProtocolError as exc:
             self.refuse(exc)
             return
-        if desk.is_overloaded(head):
+        if (told.queued or desk.concurrency) and desk.is_overloaded(head, queued=told.queued):
             self.refuse(503)
             return
         scope = http_scope(head, told, desk.state)
