@@ -66,6 +66,13 @@ class SecureWire(Wire):
             plain.close()
             raise
 
+    def send(self, data: bytes) -> None:
+        """Raises BrokenPipeError, as without TLS, when the server has heard enough."""
+        try:
+            super().send(data)
+        except ssl.SSLEOFError as exc:
+            raise BrokenPipeError from exc
+
 
 @contextmanager
 def plain_socket(running: Running) -> Iterator[socket.socket]:

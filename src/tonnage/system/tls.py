@@ -126,21 +126,21 @@ def _load_chain(context: ssl.SSLContext, chain: Path, key: Path | None) -> None:
             raise ConfigError(
                 f"the key in {key or chain} is not that of the first certificate in certfile {chain}, which must be "
                 "the server's own, before those of its authorities; name the two that were made together"
-            ) from exc
-        raise ConfigError(f"certfile {chain} with the key in {key or chain} cannot be used: {_reason(exc)}") from exc
+            ) from None
+        raise ConfigError(f"certfile {chain} with the key in {key or chain} cannot be used: {_reason(exc)}") from None
 
 
 def _read(name: str, path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except PermissionError as exc:
+    except PermissionError:
         raise ConfigError(
             f"{name} {path} may not be read by user {os.geteuid()}; give it the right. A server that is started as "
             "root reads its files before --user takes effect, and again at a reload (HUP); the ssl_context hook, and "
             "a worker that sees them change, read them as --user"
-        ) from exc
+        ) from None
     except OSError as exc:
-        raise ConfigError(f"{name} {path} cannot be read: {exc.strerror}") from exc
+        raise ConfigError(f"{name} {path} cannot be read: {exc.strerror}") from None
 
 
 def _form(data: bytes, command: str) -> str:
@@ -153,7 +153,7 @@ def _refused(problem: str) -> Iterator[None]:
     try:
         yield
     except (ssl.SSLError, ValueError) as exc:
-        raise ConfigError(f"{problem} ({_reason(exc)})") from exc
+        raise ConfigError(f"{problem} ({_reason(exc)})") from None
 
 
 def _reason(exc: Exception) -> str:
