@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.apps import ECHO, HELLO, write_app
+from tests.live.apps import ECHO, HELD, HELLO, Gate, write_app
 from tests.live.secure import Authority, SecureWire
 from tests.live.server import Running, run, serve
 from tests.live.wire import request
@@ -32,6 +32,12 @@ def shown(running: Running, authority: Authority) -> bytes | None:
     with SecureWire(running, authority.trust()) as wire:
         assert wire.ask("GET", "/").status == 200
         return wire.sock.getpeercert(binary_form=True)
+
+
+def open_to_all(directory: Path) -> None:
+    for folder in (directory, *directory.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
 
 
 # -- files that are wrong ----------------------------------------------------------------------------------------------
@@ -69,9 +75,7 @@ def test_a_certificate_that_cannot_be_used_ends_the_start_and_the_check(
 def test_a_key_that_only_root_may_read_is_used_by_the_workers_of_somebody_else(
     site: Path, authority: Authority
 ) -> None:
-    site.chmod(0o755)
-    for folder in (site.parent, site.parent.parent):
-        folder.chmod(0o755)
+    open_to_all(site)
     nobody = pwd.getpwnam("nobody").pw_name
     authority.directory.chmod(0o700)
     with serve("app", *authority.flags, "--user", nobody, cwd=site) as running:
@@ -89,8 +93,7 @@ def test_a_key_that_only_root_may_read_is_used_by_the_workers_of_somebody_else(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up rights")
 def test_a_hook_that_may_not_read_the_key_ends_the_start(site: Path, authority: Authority) -> None:
-    for folder in (site, site.parent, site.parent.parent):
-        folder.chmod(0o755)
+    open_to_all(site)
     authority.directory.chmod(0o700)
     (site / "gunicorn.conf.py").write_text("def ssl_context(config, default): return default()\n")
     ended = run("app", *authority.flags, "--user", "nobody", "--bind", "127.0.0.1:0", cwd=site)
@@ -188,13 +191,16 @@ def test_a_session_of_one_worker_is_resumed_by_every_other(site: Path, authority
 
 
 def test_a_stop_finishes_what_is_in_flight_over_tls(site: Path, authority: Authority) -> None:
-    with serve("app", *authority.flags, cwd=site) as running:
-        with SecureWire(running, authority.trust()) as wire:
-            wire.ask("GET", "/")
-            wire.send(request("GET", "/")[:-2])
-            running.signal(signal.SIGTERM)
-            running.log.wait_for("Shutting down|Handling signal: term")
-            wire.send(b"\r\n")
-            assert wire.reply()["Connection"] == "close"
-            assert wire.at_end(), "and no SSLEOFError"
+    write_app(site, HELD)
+    gate = Gate(site, "held")
+    with (
+        serve("app", *authority.flags, cwd=site) as running,
+        SecureWire(running, authority.trust()) as wire,
+    ):
+        wire.send(request("GET", "/held"))
+        gate.wait_until_reached()
+        running.signal(signal.SIGTERM)
+        gate.open()
+        assert wire.reply().body == b"held until now\n"
+        assert wire.at_end(), "and no SSLEOFError"
         assert running.wait() == 0
