@@ -27,6 +27,7 @@ from tonnage.config.values import Address
 from tonnage.errors import ConfigError
 from tonnage.observe import access, log
 from tonnage.supervisor import start, upgrade
+from tonnage.supervisor.admin import Pages
 from tonnage.supervisor.control import Where, where
 from tonnage.supervisor.settings import Hooks, Release, Settings
 from tonnage.system import cpus
@@ -61,6 +62,7 @@ def serve(loaded: Loaded) -> int:
         upgrade.Command(tuple(sys.orig_argv[1:]), loaded.cwd, environ, tuple(each.name for each in activation.sockets)),
         log=log.error_log,
         control=_control(loaded),
+        admin=Pages(loaded.config.admin_bind, loaded.config.umask) if loaded.config.admin_bind is not None else None,
         heirloom=heirloom,
     )
 

@@ -28,7 +28,9 @@ def test_status_tells_what_every_worker_does(tmp_path: Path, workers: list[str])
         assert wire.reply().status == 200
         again = json.loads(ask("status", "--json", cwd=tmp_path).stdout)
         assert (found["pid"], found["generation"], found["want"], found["mode"]) == (server.pid, 1, 1, "serving")
-        assert found["listeners"] == [{"url": server.urls[0], "waiting": 0, "limit": 2048, "peak": 0}]
+        (listener,) = found["listeners"]
+        assert (listener["url"], listener["waiting"], listener["limit"]) == (server.urls[0], 0, 2048)
+        assert listener["peak"] in (0, 1)  # our own connection may have been seen waiting
         (worker,) = found["workers"]
         assert [worker["pid"]] == server.workers()
         assert (worker["slot"], worker["state"], worker["connections"], worker["requests"]) == (0, "ready", 1, 0)

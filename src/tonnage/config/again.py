@@ -27,6 +27,7 @@ FIXED = (
     "control_socket",
     "control_socket_mode",
     "control_socket_disable",
+    "admin_bind",
 )
 
 

@@ -123,6 +123,7 @@ class Overview:
     listeners: tuple[ListenerView, ...]
     workers: tuple[WorkerView, ...]  # the oldest first
     unix_s: float = 0.0  # when this was seen
+    started_s: float = 0.0  # Unix time: when the supervisor was
     threads: int = 1  # of each worker
     rps: float = 0.0
     busy: float = 0.0  # 0..1, over the threads of all workers

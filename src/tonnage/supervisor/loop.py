@@ -18,8 +18,9 @@ from collections.abc import Iterable
 
 from tonnage import messages
 from tonnage.control.overview import Overview
-from tonnage.errors import TonnageError
+from tonnage.errors import BindError, TonnageError
 from tonnage.hooks import ServerHook
+from tonnage.supervisor.admin import Admin, Pages
 from tonnage.supervisor.control import Control, Where, heir
 from tonnage.supervisor.counsel import Advise
 from tonnage.supervisor.cradle import guard
@@ -98,7 +99,10 @@ SIGNALS = (*MEANINGS, signal.SIGCHLD)
 
 
 class Supervisor:
-    def __init__(self, outfit: Outfit, control: Where | None, advise: Advise | None = None) -> None:
+    def __init__(
+        self, outfit: Outfit, control: Where | None, pages: Pages | None = None, advise: Advise | None = None
+    ) -> None:
+        """Raises BindError, of the admin pages."""
         self._outfit = outfit
         self._releases = releases = outfit.releases
         self._log = releases.log
@@ -120,8 +124,12 @@ class Supervisor:
         self._herald = Herald(Notifier(os.environ, os.getpid()), self._control.progress)
         if control is not None:
             self._control.open(heir(control) if outfit.heirloom is not None else control)
+        self._admin = Admin(self._selector, self._log, self._overview)
+        self._pages = pages
+        if outfit.heirloom is None:  # or else another supervisor still answers there
+            self._open_pages()
         self._upgrade = Upgrade(outfit.command, self._selector, self._log)
-        releases.belongings.extend([self._herald.close, self._control.forget, self._upgrade.close])
+        releases.belongings.extend([self._herald.close, self._control.forget, self._admin.forget, self._upgrade.close])
 
     def run(self) -> int:
         settings = self._releases.current.settings
@@ -138,6 +146,7 @@ class Supervisor:
         finally:
             self._crew.end(settings.graceful_timeout_s)
             self._control.close()
+            self._admin.close()
             self._herald.close()
             self._selector.close()
         self._hook("on_exit", self._releases.current.hooks.on_exit)
@@ -152,13 +161,15 @@ class Supervisor:
     def _turn(self) -> None:
         """One fact, so that no signal has to wait for a series of anything."""
         now = time.monotonic()
-        due = min(wake_at(self._state, now), self._watch.next_at, self._herald.next_at, self._observer.next_at)
+        others = (self._watch, self._herald, self._observer, self._admin)
+        due = min(wake_at(self._state, now), *(each.next_at for each in others))
         self._learn(0.0 if self._facts else due - now)
         self._facts.extend(self._watch.look(time.monotonic(), self._serving()))
         fact = self._facts.popleft() if self._facts else Tick()
         if isinstance(fact, HeirServes | HeirGone):
             self._hear_of_heir(fact)
         self._observer.turn(time.monotonic())
+        self._admin.turn(time.monotonic())
         for order in step(self._state, fact, time.monotonic()):
             self._observer.hear(order)
             self._carry_out(order)
@@ -168,6 +179,7 @@ class Supervisor:
         if self._outfit.inherits():
             self._log.info("Supervisor %d has taken over.", os.getpid())
             self._control.promote()
+            self._inherit_pages()
 
     def _serving(self) -> set[int]:
         return {age for age, worker in self._state.workers.items() if worker.phase is Phase.READY}
@@ -299,6 +311,16 @@ class Supervisor:
                 self._control.upgraded(ok=False, reason=reason)
             case TookOver(generation):
                 self._control.settled(generation, ok=True, reason=said.text)
+
+    def _open_pages(self) -> None:
+        if self._pages is not None:
+            self._admin.open(self._pages)
+
+    def _inherit_pages(self) -> None:
+        try:
+            self._open_pages()
+        except BindError as exc:
+            self._log.error("Nobody answers at the admin address from now on: %s", exc)
 
     def _overview(self) -> Overview:
         return self._observer.overview(time.monotonic())

@@ -44,7 +44,7 @@ class Observer:
         self._crew = crew
         self._listeners = listeners
         self._cpus = cpus
-        self._started_at = time.monotonic()
+        self._started_at, self._started_s = time.monotonic(), time.time()
         self._ledger = Ledger()
         self._peaks = Peaks()
         self._windows: dict[int, Window] = {}  # by age
@@ -90,6 +90,7 @@ class Observer:
             restarts=self._tally.restarts(),
             capped=self._counsel.capped,
             cpus=self._cpus,
+            started_s=self._started_s,
         )
         return overview(self._state, seen, self._started_at, now, time.time())
 

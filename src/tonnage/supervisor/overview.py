@@ -31,6 +31,7 @@ class Seen:
     restarts: Sequence[Restarts] = ()
     capped: Sequence[Advice] = ()
     cpus: float = 1.0
+    started_s: float = 0.0
 
 
 def overview(state: State, seen: Seen, started_at: float, now: float, unix_s: float) -> Overview:
@@ -51,6 +52,7 @@ def overview(state: State, seen: Seen, started_at: float, now: float, unix_s: fl
         listeners=tuple(_listener(url, queue, seen.peaks.get(url)) for url, queue in seen.queues.items()),
         workers=workers,
         unix_s=unix_s,
+        started_s=seen.started_s,
         threads=seen.threads,
         rps=seen.whole.rps,
         busy=busy,

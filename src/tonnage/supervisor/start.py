@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from tonnage import __version__
 from tonnage.errors import ConfigError
 from tonnage.hooks import Server
+from tonnage.supervisor.admin import Pages
 from tonnage.supervisor.berths import Berths
 from tonnage.supervisor.control import Where
 from tonnage.supervisor.counsel import Advise
@@ -31,13 +32,15 @@ def run(
     log: logging.Logger,
     control: Where | None = None,
     heirloom: Heirloom | None = None,
+    admin: Pages | None = None,
     advise: Advise | None = None,
 ) -> int:
     """Serve until told to stop; the exit code.
 
     `reload` reads the settings again; what it raises is logged, and nothing has changed. `control` says where operators
-    may ask, `advise` what caps a server that is seen like that. Raises PidFileError, ConfigError, and what
-    `release.listen` raises, which is called when the pid file is ours and on_starting has run.
+    may ask, `admin` where probes and scrapers may, `advise` what caps a server that is seen like that. Raises
+    PidFileError, ConfigError, and BindError or what else `release.listen` raises, which is called when the pid file is
+    ours and on_starting has run.
     """
     settings, hooks = release.settings, release.hooks
     log.info("Starting tonnage %s", __version__)
@@ -58,7 +61,7 @@ def run(
         releases = Releases(reload, berths, server, log, belongings)
         releases.start(release)
         outfit = Outfit(releases, wakeup, readiness, command, pidfile, settings.pidfile, heirloom)
-        return Supervisor(outfit, control, advise).run()
+        return Supervisor(outfit, control, admin, advise).run()
 
 
 def _claim(settings: Settings, heirloom: Heirloom | None) -> PidFile | None:

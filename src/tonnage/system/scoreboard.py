@@ -24,6 +24,7 @@ from tonnage.system.histogram import BUCKETS, bucket
 
 LINE = 240
 WORD = 8
+WORD_MASK = (1 << 64) - 1
 ROW_WORDS = 2 + LINE // WORD
 
 
@@ -152,7 +153,7 @@ class Slot:
     def count_wait(self, waited_ns: int) -> None:
         """Of a request that is, or will be, counted: it had waited."""
         cells = self.cells
-        cells[16] += waited_ns  # Cell.QUEUE_NS
+        cells[16] = (cells[16] + waited_ns) & WORD_MASK  # Cell.QUEUE_NS; it comes from outside, and must not overflow
         cells[168 + bucket(waited_ns // 1000)] += 1  # Cell.QUEUE
 
     def count_parts(self, service_ns: int, first_ns: int) -> None:

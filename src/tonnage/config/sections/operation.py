@@ -3,8 +3,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tonnage.config.kinds import COUNT, LINES, MODE, PATH, SECONDS, SWITCH, choice
-from tonnage.config.setting import at_least, between, setting
+from tonnage.config import values
+from tonnage.config.kinds import COUNT, LINES, MODE, PATH, SECONDS, SWITCH, choice, optional
+from tonnage.config.setting import Kind, at_least, between, setting
+from tonnage.config.values import Address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,15 @@ class ControlInterface:
         check=between(0, 0o777),
         meaning="Permission bits of the control socket.",
         why="Whoever may write to it may stop the server: its user, and root.",
+    )
+    admin_bind: Address | None = setting(
+        None,
+        "--admin-bind",
+        kind=optional(Kind("ADDRESS", values.address)),
+        meaning="Where the supervisor answers /metrics (Prometheus), /-/live, /-/ready and a dashboard: HOST:PORT or "
+        "unix:PATH. By default nowhere.",
+        why="Who may read it sees the requests in flight. The supervisor answers by itself, so no probe waits for a "
+        "busy worker.",
     )
     control_socket_disable: bool = setting(False, "--no-control-socket", kind=SWITCH, meaning="Open no control socket.")
 
