@@ -122,7 +122,7 @@ def _budget(plan: Plan, index: int) -> str:
     names = ", ".join(client.name for client in budget.clients)
     known = "of an unknown limit" if budget.limit is None else f"of {budget.limit}"
     taken = f", {budget.reserved} reserved, {budget.taken} taken by others" if budget.limit is not None else ""
-    most = each * (chosen.workers + plan.wishes.surge) * plan.wishes.replicas
+    most = each * (chosen.workers + plan.wishes.surge + 1) * plan.wishes.replicas
     return f"{budget.server}: {each} a worker ({names}), at most {most} during a reload, {known}{taken}"
 
 

@@ -172,16 +172,19 @@ def _memory(needs: Needs, caps: Caps) -> Term:
 
 
 def _connections(needs: Needs, caps: Caps) -> Term:
-    """W = floor((max_connections - reserved) / (replicas * of one worker)) - surge, all replicas reloading at once."""
+    """W = floor((max_connections - reserved) / (replicas * of one worker)) - surge - 1, all replicas reloading at once.
+
+    The last one is for a worker that has just left: its connections count until the database has ended them.
+    """
     what, source = "max_connections of the database", "PostgreSQL: runtime-config-connection; surge as for memory"
-    formula = "floor((max_connections - reserved) / (replicas x connections of a worker)) - surge"
+    formula = "floor((max_connections - reserved) / (replicas x connections of a worker)) - surge - 1 leaving"
     if caps.connections is None or not needs.connections:
         why = "the database's limit is not known" if needs.connections else "no database connections are known of"
         return Term("connections", what, None, formula, why, source)
-    line = Line(caps.connections, caps.connections_reserved, needs.connections * caps.replicas, needs.surge)
+    line = Line(caps.connections, caps.connections_reserved, needs.connections * caps.replicas, needs.surge + 1)
     figures = (
         f"floor(({caps.connections} - {caps.connections_reserved}) / ({caps.replicas} x {needs.connections}))"
-        f" - {needs.surge}"
+        f" - {needs.surge} - 1"
     )
     return Term("connections", what, line.workers, formula, figures, source, line.missing, "connections")
 

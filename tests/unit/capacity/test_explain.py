@@ -68,7 +68,7 @@ def test_an_application_that_may_not_be_safe_in_threads_is_told_what_sync_takes(
 def test_a_database_is_told_with_the_most_connections_there_can_be() -> None:
     budget = Budget("postgresql at db", (Client("Django alias default", None),), limit=20, reserved=3, taken=2)
     found = text(plan(SMALL, footprint(waiting_share=0.5), (budget,), Wishes(threads=2, replicas=1)))
-    assert "postgresql at db: 2 a worker (Django alias default), at most 8 during a reload, of 20" in found
+    assert "postgresql at db: 2 a worker (Django alias default), at most 10 during a reload, of 20" in found
     assert "3 reserved, 2 taken by others" in found
 
 

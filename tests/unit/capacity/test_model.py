@@ -115,7 +115,7 @@ def test_what_is_chosen_fits_every_limit_also_during_a_reload_and_one_more_would
         if solution.binding.name == "memory":
             assert not fits_memory(alive + 1)
     if cap.connections is not None:
-        assert alive * need.connections * cap.replicas + cap.connections_reserved <= cap.connections or (
+        assert (alive + 1) * need.connections * cap.replicas + cap.connections_reserved <= cap.connections or (
             need.connections == 0
         )
     if cap.tasks is not None:
@@ -129,7 +129,7 @@ def test_an_example_by_hand() -> None:
     assert {each.name: each.workers for each in solution.terms} == {
         "cpu": 2,  # ceil(1.9)
         "memory": 9,  # floor((460.8 - 12 - 20) / 40) - 1
-        "connections": 7,  # floor(17 / 2) - 1
+        "connections": 6,  # floor(17 / 2) - 1 - 1
         "files": 511,
         "tasks": 255,
     }
@@ -156,7 +156,7 @@ def test_a_machine_on_which_nothing_fits_gets_none_and_says_what_one_would_take(
 
 def test_connections_count_for_every_replica_and_while_a_reload_has_one_worker_more() -> None:
     alone, third = solve(NEEDS, CAPS), solve(NEEDS, replace(CAPS, replicas=3))
-    assert (term(alone, "connections").workers, term(third, "connections").workers) == (7, 1)
+    assert (term(alone, "connections").workers, term(third, "connections").workers) == (6, 0)
 
 
 def test_limits_that_nobody_knows_limit_nothing_and_say_so() -> None:

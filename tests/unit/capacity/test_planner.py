@@ -71,9 +71,9 @@ def test_growth_is_counted_up_to_the_recycling_and_named_where_there_is_none() -
 
 
 def test_few_database_connections_are_spread_over_the_threads_that_carry_most() -> None:
-    """17 connections and one worker more in a reload: one thread each for 16 workers beats 8 threads for one."""
+    """17 connections, and two workers more in a reload: one thread each for 15 workers beats 5 threads for one."""
     made = plan(ROOMY, footprint(waiting_share=0.95), (DJANGO,), Wishes())
-    assert settings(made) == ("sync", 1, 16)
+    assert settings(made) == ("sync", 1, 15)
     assert made.choice.solution.binding.name == "connections"
     assert "not 20: bound by the max_connections of the database" in " ".join(made.reasons)
 
@@ -86,7 +86,7 @@ def test_the_connections_of_all_workers_never_exceed_the_limit_also_while_a_relo
 ) -> None:
     budget = replace(DJANGO, limit=limit, taken=1)
     made = plan(ROOMY, footprint(waiting_share=waiting), (budget,), Wishes(replicas=replicas))
-    alive = made.choice.workers + 1
+    alive = made.choice.workers + 2
     opened = alive * budget.per_worker(made.choice.threads) * replicas
     assert made.choice.workers == 0 or opened + 3 + 1 <= limit
 
@@ -95,7 +95,7 @@ def test_of_two_databases_the_tighter_binds() -> None:
     small = replace(DJANGO, server="postgresql at small", limit=7)
     for both in ((DJANGO, small), (small, DJANGO)):
         made = plan(ROOMY, footprint(waiting_share=0.9), both, Wishes())
-        assert made.choice.workers == 3
+        assert made.choice.workers == 2
         assert made.choice.solution.binding.name == "connections"
 
 

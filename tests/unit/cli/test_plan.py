@@ -50,7 +50,7 @@ def test_connections_and_replicas_by_hand_bound_the_workers(plan: Plan) -> None:
     )
     found = json.loads(out)
     term = next(each for each in found["terms"] if each["name"] == "connections")
-    assert (term["workers"], term["figures"]) == (3, "floor((20 - 4) / (2 x 2)) - 1")
+    assert (term["workers"], term["figures"]) == (2, "floor((20 - 4) / (2 x 2)) - 1 - 1")
 
 
 def test_a_target_that_is_missed_is_exit_code_1_and_machines_are_found_for_it(plan: Plan) -> None:
