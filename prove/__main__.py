@@ -35,7 +35,7 @@ def main() -> int:
     results = Results(machine.about(pace), machine.versions(PEERS))
     for scenario in scenarios:
         for peer in peers:
-            if scenario.ours_alone and not peer.is_ours:
+            if (scenario.ours_alone and not peer.is_ours) or not peer.is_in(scenario.name):
                 continue
             found, quiet_ms = _try(scenario, peer, pace, options.logs)
             results.add(scenario.name, peer.name, found, scenario.kind, quiet_ms)

@@ -46,11 +46,15 @@ class Peer:
     recycle: str = ""  # the flags for $max_requests
     preload: str = ""
     boot_timeout: str = ""
-    settles_s: float = 4.0  # how long it takes at most until a reload that fails has failed
+    settles_s: float = 3.0  # how long it takes at most until a reload that fails has failed
+    shows: frozenset[str] | None = None  # only these, by name: in the others it does as its sibling does; None: all
 
     @property
     def is_ours(self) -> bool:
         return self.package == "tonnage"
+
+    def is_in(self, name: str) -> bool:
+        return self.shows is None or name in self.shows
 
     def arguments(self, wants: Wants, values: Mapping[str, str]) -> list[str]:
         flags = [
@@ -71,6 +75,7 @@ def tonnage() -> str:
 
 
 BINDS = "--workers $workers --bind 127.0.0.1:$port --bind unix:$unix --pid $pidfile --config $settings"
+WITH_THREADS = frozenset({"quiet", "reload", "reload-slow", "recycle-1", "stop-queue", "kill-worker"})
 TONNAGE = Peer(
     "tonnage sync",
     "tonnage",
@@ -90,6 +95,7 @@ GUNICORN = Peer(
     can=frozenset(Ability) - {Ability.ZYGOTE},
     ways=("tcp", "unix", "nginx"),
     recycle="--max-requests $max_requests --max-requests-jitter 5",
+    settles_s=4.0,
 )
 
 
@@ -101,8 +107,14 @@ def threaded(peer: Peer, name: str) -> Peer:
 PEERS = (
     TONNAGE,
     threaded(TONNAGE, "tonnage gthread"),
+    replace(
+        TONNAGE,
+        name="tonnage asgi",
+        about="one loop per worker; the application as ASGI",
+        command=f"$tonnage app:asgi {BINDS} --worker-class asgi",
+    ),
     GUNICORN,
-    threaded(GUNICORN, "gunicorn gthread"),
+    replace(threaded(GUNICORN, "gunicorn gthread"), shows=WITH_THREADS),
     Peer(
         "uvicorn",
         "uvicorn",

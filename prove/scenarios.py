@@ -53,7 +53,7 @@ GIVEN_UP = r"Generation 2 is given up, generation 1 serves on"
 WITH_ITS_WORKER = "with the worker when it was killed"
 
 
-def broken(name: str, what: str, act: Callable[[Stage], None], *told: str) -> Scenario:
+def broken(name: str, what: str, act: Callable[[Stage], None], *told: str, ours_alone: bool = False) -> Scenario:
     return Scenario(
         f"reload-{name}",
         f"Reload onto {what}",
@@ -61,6 +61,7 @@ def broken(name: str, what: str, act: Callable[[Stage], None], *told: str) -> Sc
         act,
         RELOAD,
         Wants(boot_timeout_s=BOOT_TIMEOUT_S),
+        ours_alone,
         told=(GIVEN_UP, *told),
         traces=True,
     )
@@ -74,7 +75,7 @@ def recycling(workers: int) -> Scenario:
         acts.recycle,
         frozenset({Ability.RECYCLE}),
         Wants(workers=workers, max_requests=20),
-        ours_alone=workers in (2, 3),
+        ours_alone=workers > 1,
         slow_import=True,
         always_on=True,
         renews=True,
@@ -103,7 +104,7 @@ SCENARIOS = (
     ),
     broken("import-error", "an import error", acts.reload_onto_import_error, "a_module_that_this_release_forgot"),
     broken("hang", "a hang at import", acts.reload_onto_hang, "--boot-timeout"),
-    broken("exit", "`sys.exit(1)` at import", acts.reload_onto_exit, "SystemExit: 1"),
+    broken("exit", "`sys.exit(1)` at import", acts.reload_onto_exit, "SystemExit: 1", ours_alone=True),
     Scenario(
         "reload-settings",
         "Reload onto a syntax error in the settings",

@@ -22,11 +22,11 @@ CRASH_S = 0.5  # from its last answer to the end of its last crash
 @dataclass(frozen=True, slots=True)
 class Pace:
     rate: float = 200.0  # requests/s
-    quiet_s: float = 2.5  # before anything happens: what p99 is compared with
-    tail_s: float = 1.5  # after it has happened
-    trouble_s: float = 6.0  # of what goes on all the time
+    quiet_s: float = 1.5  # before anything happens: what p99 is compared with
+    tail_s: float = 0.8  # after it has happened
+    trouble_s: float = 3.0  # of what goes on all the time
     reloads: int = 50
-    reloads_s: float = 60.0  # no further reload after that; of others' servers, two thirds of it
+    reloads_s: float = 45.0  # no further reload after that; of others' servers, a quarter of it
     settle: float = 1.0  # times Peer.settles_s: how long a reload is watched that must come to nothing
     import_s: float = 3.0  # a slow one
     step_s: float = 0.3  # between two workers more, or less
