@@ -1,6 +1,7 @@
 """Small applications, written into a test's directory as a user would have them there; and gates to hold them at."""
 
 import os
+import select
 from pathlib import Path
 
 # Tells what it was asked; the last line is the reason for most of it: PEP 3333 says what must be in there.
@@ -98,3 +99,16 @@ class Gate:
 
     def open(self) -> None:
         self._opened.open("wb").close()
+
+
+class Note:
+    """A file that an application writes once, without having to wait for anybody; to read it is to wait for that."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def read(self) -> str:
+        select.select([self._file], [], [])
+        with os.fdopen(self._file) as file:
+            return file.read()

@@ -1,9 +1,12 @@
 """What live tests share: the worker classes, the ways in, and each site made once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.live.apps import write_app
+from tests.live.asgi import FRAMEWORKS, Both, serve_asgi, uvicorn
 from tests.live.server import TCP
 from tests.live.sites import Site, make_harbour, make_wagtail
 
@@ -32,3 +35,10 @@ def harbour(tmp_path_factory: pytest.TempPathFactory) -> Site:
 def wagtail(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Made by its own `wagtail start`, migrated once; copy it before you change it."""
     return make_wagtail(tmp_path_factory.mktemp("sites"))
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    directory, other = (write_app(tmp_path_factory.mktemp(request.param), "") for _ in range(2))
+    with serve_asgi(request.param, cwd=directory, tracebacks=True) as server, uvicorn(request.param, other) as theirs:
+        yield Both(request.param, server.urls[0], theirs)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.live.server import TCP, Running, serve
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "site"
-STEADY = {"PYTHONHASHSEED": "0"}  # or Wagtail puts some buttons in another order each time
+STEADY = {"PYTHONHASHSEED": "0"}  # or Wagtail puts some buttons in another order each time, and Starlette methods
 
 
 @dataclass(frozen=True, slots=True)
