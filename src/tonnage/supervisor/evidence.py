@@ -49,8 +49,11 @@ class Evidence:
 
 
 def in_flight(member: Member) -> str:
-    busy = member.cradle.release.scoreboard.read(member.slot).busy
-    return f"In flight: {'; '.join(map(described, busy))}." if busy else "No request was in flight."
+    reading = member.cradle.release.scoreboard.read(member.slot)
+    named = [described(busy) for busy in reading.busy]
+    if reading.in_flight > len(named):
+        named.append(f"{reading.in_flight - len(named)} more")
+    return f"In flight: {'; '.join(named)}." if named else "No request was in flight."
 
 
 def described(busy: Busy) -> str:

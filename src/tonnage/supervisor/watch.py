@@ -104,10 +104,11 @@ def _hung(member: Member, reading: Reading) -> WorkerHung | None:
         return None
     patience_ns = (limit_s + SLACK_S) * 1e9
     now_ns = time.monotonic_ns()
-    overdue = [busy for busy in reading.busy if now_ns - busy.since_ns > patience_ns]
+    held = [busy for busy in reading.busy if not busy.suspended]  # the worker's own loop looks after the others
+    overdue = [busy for busy in held if now_ns - busy.since_ns > patience_ns]
     if overdue:
         return WorkerHung(member.age, f"it has had {'; '.join(map(described, overdue))} (limit: --timeout {limit_s:g})")
-    if not reading.busy and now_ns - reading.beat_ns > patience_ns:
+    if not held and now_ns - reading.beat_ns > patience_ns:
         silent_s = (now_ns - reading.beat_ns) / 1e9
         return WorkerHung(member.age, f"its loop has not turned for {silent_s:.1f} s (limit: --timeout {limit_s:g})")
     return None

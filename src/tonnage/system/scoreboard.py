@@ -6,7 +6,8 @@ hung or dead worker can still be asked what it was doing: nobody has to answer.
 
 A slot is CELLS 64-bit words, then one row for each application thread: the word `busy since` (CLOCK_MONOTONIC
 nanoseconds, 0 = free), a word with the length of the request line, and the line itself, cut at LINE octets. A reader
-takes `busy since` before and after the line and tries again when they differ.
+takes `busy since` before and after the line and tries again when they differ. Further rows, SUSPENDED of them, are for
+requests that an event loop has and that wait for something: no thread is with them.
 
 Three kinds of times are counted, in the buckets of histogram.py: service (how long the application had a request),
 queue (how long it waited before) and first octet. The hot path writes only what says something: a request that did not
@@ -26,6 +27,7 @@ LINE = 240
 WORD = 8
 WORD_MASK = (1 << 64) - 1
 ROW_WORDS = 2 + LINE // WORD
+SUSPENDED = 16
 
 
 class Cell(IntEnum):
@@ -51,7 +53,7 @@ class Cell(IntEnum):
     GIL_LOOKS = 20  # how often it looked
     LAG_NS = 21  # asgi: how late the event loop was, when last measured
     IN_FLIGHT = 22  # asgi: requests that the application has; elsewhere the rows tell
-    LOOP_BUSY_NS = 23  # asgi: time that the loop was not waiting, summed
+    LOOP_BUSY_NS = 23  # asgi: processor time of the loop's thread, summed
     PEAKS = 24  # two words for each of the first LISTENERS listeners; see Slot.waited
     SERVICE = 40  # first of BUCKETS, and so on
     QUEUE = 168
@@ -83,6 +85,7 @@ class Busy:
     thread: int
     since_ns: int  # CLOCK_MONOTONIC
     line: bytes  # "GET /path HTTP/1.1", cut at LINE octets
+    suspended: bool = False  # no thread is with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,16 @@ class Reading:
 class Slot:
     """The writing side; each method is a handful of stores."""
 
-    __slots__ = ("_lines", "_rows", "cells")
+    __slots__ = ("_free", "_lines", "_rows", "cells")
 
     def __init__(self, octets: memoryview, threads: int) -> None:
         self.cells = octets[: CELLS * WORD].cast("Q")
         rows = octets[CELLS * WORD :]
         self._rows = rows.cast("Q")
-        self._lines = [rows[(i * ROW_WORDS + 2) * WORD : (i + 1) * ROW_WORDS * WORD] for i in range(threads)]
+        self._lines = [
+            rows[(i * ROW_WORDS + 2) * WORD : (i + 1) * ROW_WORDS * WORD] for i in range(threads + SUSPENDED)
+        ]
+        self._free = list(range(threads, threads + SUSPENDED))
 
     def begin(self, thread: int, now_ns: int, line: bytes) -> None:
         """The application gets a request."""
@@ -137,6 +143,18 @@ class Slot:
 
     def end(self, thread: int) -> None:
         self._rows[thread * ROW_WORDS] = 0
+
+    def suspend(self, since_ns: int, line: bytes) -> int:
+        """The application has a request and waits; the row, for `resume`, or 0 when there are so many already."""
+        if not self._free:
+            return 0
+        row = self._free.pop()
+        self.begin(row, since_ns, line)
+        return row
+
+    def resume(self, row: int) -> None:
+        self.end(row)
+        self._free.append(row)
 
     def count(self, status: int, service_ns: int, sent: int) -> None:
         """One request is answered; called by the loop's thread only, so that each word has one writer."""
@@ -183,7 +201,8 @@ class Scoreboard:
     def __init__(self, slots: int, threads: int) -> None:
         self.slots = slots
         self.threads = threads
-        self._size = (CELLS + threads * ROW_WORDS) * WORD
+        self._rows = threads + SUSPENDED
+        self._size = (CELLS + self._rows * ROW_WORDS) * WORD
         self._octets = memoryview(mmap.mmap(-1, slots * self._size))
         self._words = self._octets.cast("Q")
 
@@ -223,7 +242,7 @@ class Scoreboard:
             busy_ns=cells[Cell.BUSY_NS],
             statuses=(cells[10], cells[11], cells[12], cells[13], cells[14]),
             service_us=service,
-            busy=tuple(busy for i in range(self.threads) if (busy := self._busy(octets, i)) is not None),
+            busy=tuple(busy for i in range(self._rows) if (busy := self._busy(octets, i)) is not None),
             received=cells[Cell.RECEIVED],
             queue_ns=cells[Cell.QUEUE_NS],
             first_ns=max(0, cells[Cell.BUSY_NS] - cells[Cell.PARTED_NS]) + cells[Cell.FIRST_NS],
@@ -239,8 +258,7 @@ class Scoreboard:
     def _slice(self, index: int) -> memoryview:
         return self._octets[index * self._size : (index + 1) * self._size]
 
-    @staticmethod
-    def _busy(octets: memoryview, thread: int) -> Busy | None:
+    def _busy(self, octets: memoryview, thread: int) -> Busy | None:
         start = (CELLS + thread * ROW_WORDS) * WORD
         row = octets[start : start + ROW_WORDS * WORD]
         words = row[: 2 * WORD].cast("Q")
@@ -251,7 +269,7 @@ class Scoreboard:
             end = 2 * WORD + min(length, LINE)
             line = bytes(row[2 * WORD : end])
             if words[0] == since:
-                return Busy(thread, since, line)
+                return Busy(thread, since, line, suspended=thread >= self.threads)
         return None
 
 

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tonnage.system.histogram import BUCKETS, SUB, bucket, bucket_floor_us, quantile_s
-from tonnage.system.scoreboard import HISTOGRAMS, LINE, LISTENERS, PEAK_MASK, Busy, Cell, Scoreboard, WorkerState
+from tonnage.system.scoreboard import (
+    HISTOGRAMS,
+    LINE,
+    LISTENERS,
+    PEAK_MASK,
+    SUSPENDED,
+    Busy,
+    Cell,
+    Scoreboard,
+    WorkerState,
+)
 
 
 def test_what_a_child_writes_its_parent_reads_even_when_the_child_was_killed() -> None:
@@ -51,6 +61,19 @@ def test_a_thread_that_is_done_is_not_busy() -> None:
     slot.begin(0, 1, b"GET / HTTP/1.1")
     slot.end(0)
     assert board.read(0).busy == ()
+
+
+def test_a_request_that_waits_is_seen_until_it_goes_on_and_rows_are_used_again() -> None:
+    board = Scoreboard(slots=1, threads=1)
+    slot = board.slot(0)
+    rows = [slot.suspend(5, b"GET /waits HTTP/1.1") for _ in range(SUSPENDED)]
+    assert slot.suspend(5, b"GET /one-too-many HTTP/1.1") == 0
+    assert board.read(0).busy[0] == Busy(rows[-1], 5, b"GET /waits HTTP/1.1", suspended=True)
+    assert len(board.read(0).busy) == SUSPENDED
+    for row in rows:
+        slot.resume(row)
+    assert board.read(0).busy == ()
+    assert slot.suspend(6, b"x")
 
 
 def test_a_long_request_line_is_cut_and_a_shorter_one_after_it_is_whole() -> None:

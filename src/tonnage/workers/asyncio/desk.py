@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
-from time import monotonic, monotonic_ns, time
+from time import monotonic, monotonic_ns, thread_time_ns, time
 
 from tonnage.app.asgi import Application, Mount, Scope
 from tonnage.http.head import RequestHead
@@ -112,8 +112,20 @@ class Desk:
                 return True
         return 0 < self.concurrency <= len(self.exchanges)
 
+    def waits(self, exchange: Exchange) -> None:
+        """The loop turns to others; whoever looks from outside, or after a crash, is to see that we have it."""
+        self.exchanges.add(exchange)
+        if not exchange.is_over:
+            exchange.row = self.slot.suspend(exchange.began_ns, exchange.head.line)
+
+    def no_longer_waits(self, exchange: Exchange) -> None:
+        if exchange.row:
+            self.slot.resume(exchange.row)
+            exchange.row = 0
+
     def witnessed(self, exchange: Exchange) -> None:
         """It is answered, or will not be."""
+        self.no_longer_waits(exchange)
         slot, service_ns = self.slot, exchange.service_ns
         slot.count(int(exchange.status[:3] or 499), service_ns, exchange.sent)
         if exchange.first_ns:
@@ -153,6 +165,7 @@ class Desk:
                 client.shell.tick(now)
         cells = self.slot.cells
         cells[Cell.LAG_NS] = max(late_ns, cells[Cell.LAG_NS] // 2)  # a peak is seen for a while
+        cells[Cell.LOOP_BUSY_NS] = thread_time_ns()
         cells[Cell.IN_FLIGHT] = sum(not exchange.is_over for exchange in self.exchanges)
         now_ns = monotonic_ns()
         for exchange in list(self.exchanges):

@@ -39,6 +39,7 @@ class Exchange(Conversation):
         "first_ns",
         "head",
         "left",
+        "row",
         "scope",
         "sent",
         "service_ns",
@@ -63,6 +64,7 @@ class Exchange(Conversation):
         self.task: Task[None] | None = None  # when it has not ended with its first step
         self.cut = False  # somebody has answered, or given up, in the application's place
         self.left = False  # the client has: it sends nothing more
+        self.row = 0  # of the scoreboard, when it waits for something
         self.waits = APPLICATION
         self.size = 0  # of what the client has not taken, when last looked at
         self._unread = True  # the application has not been given the whole content
@@ -103,6 +105,7 @@ class Exchange(Conversation):
                 self._fail("the application raised", trace=True)
         finally:
             desk.exchanges.discard(self)
+            desk.no_longer_waits(self)
 
     # -- what the application asks for -----------------------------------------------------------------------------
 

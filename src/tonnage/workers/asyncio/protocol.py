@@ -246,7 +246,7 @@ class Client(asyncio.Protocol):
         desk.slot.end(0)
         if not task.done():
             exchange.task = task
-            desk.exchanges.add(exchange)
+            desk.waits(exchange)
             if head.has_body or self._eof:
                 self._look_after(exchange)
 
