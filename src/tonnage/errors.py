@@ -56,11 +56,9 @@ class AppLoadError(TonnageError):
 
 
 class RemoteProtocolError(TonnageError):
-    def __init__(self, problem: str, *, status: int = 400, advice: str = "") -> None:
-        """`advice` is told to the client, beside the status."""
+    def __init__(self, problem: str, *, status: int = 400) -> None:
         super().__init__(problem)
         self.status = status
-        self.advice = advice
 
 
 class LocalProtocolError(TonnageError):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.app.load import LoadedApp
 from tonnage.capacity import auto
+from tonnage.capacity.lookout import Limits, Lookout
 from tonnage.config.again import changes, load_again
 from tonnage.config.model import Config
 from tonnage.config.resolve import DEFAULT, is_given
@@ -63,6 +64,7 @@ def serve(loaded: Loaded) -> int:
         log=log.error_log,
         control=_control(loaded),
         admin=Pages(loaded.config.admin_bind, loaded.config.umask) if loaded.config.admin_bind is not None else None,
+        advise=Lookout(program.server.limits),
         heirloom=heirloom,
     )
 
@@ -74,6 +76,17 @@ class Server:
     baton: Baton
     activation: Activation
     program: Program | None = None  # whose settings are the process's own
+
+    def limits(self) -> Limits:
+        assert self.program is not None
+        config = self.program.config
+        return Limits(
+            config.worker_connections,
+            config.database_connections,
+            config.reload_surge,
+            _wish(config).one_at_a_time,
+            config.oversized_after,
+        )
 
     def reload(self) -> Release:
         """Raises TonnageError."""

@@ -51,10 +51,10 @@ class Log:
         with self._grown:
             self._grown.notify_all()
 
-    def wait_for(self, pattern: str, times: int = 1) -> list[re.Match[str]]:
+    def wait_for(self, pattern: str, times: int = 1, patience: float = PATIENCE_S) -> list[re.Match[str]]:
         """Blocks until the pattern was written so many times; its matches."""
         with self._grown:
-            found = self._grown.wait_for(lambda: len(self._matches(pattern)) >= times, timeout=PATIENCE_S)
+            found = self._grown.wait_for(lambda: len(self._matches(pattern)) >= times, timeout=patience)
         assert found, f"{pattern!r} was not logged {times} times:\n{self.text}"
         return self._matches(pattern)
 

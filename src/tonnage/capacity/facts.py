@@ -113,7 +113,7 @@ def gather(
     uid = os.geteuid() if uid is None else uid
     return Facts(
         cpu=_cpu(root),
-        memory=_memory(root, memory.measure(os.getpid()).share if ours is None else ours),
+        memory=memory_bound(root, memory.measure(os.getpid()).share if ours is None else ours),
         tasks=Bound(tuple(Term(each.most, each.name, str(each.file), each.used) for each in tasks.limits(uid, root))),
         nofile_soft=Number(rlimits.rlimit("Max open files", root), f"{root / rlimits.FILE} (RLIMIT_NOFILE, soft)"),
         nofile_hard=Number(
@@ -136,7 +136,8 @@ def _cpu(root: Path) -> Bound:
     return Bound(found or (Term(os.cpu_count() or 1, "online", "os.cpu_count()"),))
 
 
-def _memory(root: Path, ours: int) -> Bound:
+def memory_bound(root: Path = ROOT, ours: int = 0) -> Bound:
+    """`ours` are octets that are not to count as used."""
     terms = [*_machine_memory(root, ours), *_group_memory(root, ours)]
     return Bound(tuple(sorted(terms, key=lambda term: term.room)))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tonnage.config.sections.capacity import Capacity
 from tonnage.config.sections.hooks import Hooks
 from tonnage.config.sections.limits import Limits
 from tonnage.config.sections.logs import Logs
@@ -32,6 +33,7 @@ SECTIONS: tuple[type, ...] = (
     Http2,
     Development,
     ControlInterface,
+    Capacity,
     Dirty,
     Hooks,
 )
@@ -51,6 +53,7 @@ class Config(
     Http2,
     Development,
     ControlInterface,
+    Capacity,
     Dirty,
     Hooks,
 ):

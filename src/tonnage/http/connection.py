@@ -186,10 +186,8 @@ class Connection(Reading):
         self._close()
         self._writing = STARTED
         self._framing = state.NOTHING
-        if begun:
-            return b""
-        status, advice = (error, "") if isinstance(error, int) else (error.status, error.advice)
-        return write.refusal(status, content=content, retry_after_s=retry_after_s, date=date, advice=advice)
+        status = error if isinstance(error, int) else error.status
+        return b"" if begun else write.refusal(status, content=content, retry_after_s=retry_after_s, date=date)
 
     def _end(self) -> None:
         self._writing = WAITING

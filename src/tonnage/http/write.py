@@ -154,10 +154,12 @@ def _line(name: str, value: str) -> bytes:
     return b"%b: %b\r\n" % (name.encode("ascii"), octets)
 
 
-def refusal(status: int, *, content: bool, retry_after_s: int | None, date: bytes = b"", advice: str = "") -> bytes:
+def refusal(
+    status: int, *, content: bool, retry_after_s: int | None, date: bytes = b"", text: str | None = None
+) -> bytes:
     """A whole response that says no and ends the connection."""
     reason = REASONS.get(status, "Error")
-    text = f"{status} {reason}: {advice}\n" if advice else f"{status} {reason}\n"
+    text = f"{status} {reason}\n" if text is None else text
     retry = "" if retry_after_s is None else f"Retry-After: {retry_after_s}\r\n"
     start = f"HTTP/1.1 {status} {reason}\r\nServer: tonnage\r\n".encode()
     rest = f"Content-Type: text/plain\r\nContent-Length: {len(text)}\r\n{retry}Connection: close\r\n\r\n".encode()

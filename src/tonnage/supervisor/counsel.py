@@ -16,6 +16,7 @@ Advise = Callable[[Overview], Sequence[Advice]]
 
 EVERY_S = 5.0
 REPEAT_S = 600.0
+SENTENCES = {"oversized": "Could be smaller (%s): %s", "leak": "Will be capped by memory (%s): %s"}
 CALM_S = 60.0  # an episode ends when nothing was seen of it for so long
 
 
@@ -53,5 +54,5 @@ class Counsel:
         advice = replace(advice, since=self._since.setdefault(name, unix_s))
         if now - self._said.get(name, float("-inf")) >= REPEAT_S:
             self._said[name] = now
-            self._log.warning("Capped by %s: %s", name, advice.text)
+            self._log.warning(SENTENCES.get(name, "Capped by %s: %s"), name, advice.text)
         return advice
