@@ -104,3 +104,25 @@ def test_without_a_control_socket_it_serves_all_the_same(tmp_path: Path) -> None
     with serve("app", "--control-socket", "no/such/place", cwd=tmp_path) as server:
         server.log.wait_for(r"\[INFO\] No control socket: .*no/such: No such file or directory\.|No control socket: ")
         assert server.get().status == 200
+
+
+def test_workers_are_added_and_removed_and_never_the_last_one(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", "--workers", "1", *CONTROL, cwd=tmp_path) as server:
+        assert ask("workers", "add", "2", cwd=tmp_path).stdout.startswith("1 -> 3 workers wanted")
+        server.log.wait_for("Booting worker", times=3)
+        done = ask("workers", "remove", "9", cwd=tmp_path)
+        assert done.stdout.startswith("3 -> 1 workers wanted")
+        assert (done.code, "there is one worker at least" in done.stderr) == (1, True)
+        server.log.wait_for(r"Worker \(pid: \d+\) exited with code 0", times=2)
+        assert server.get().status == 200
+
+
+def test_a_reload_that_waits_for_the_proof_says_so(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", "--workers", "1", "--reload-bake", "0.5", *CONTROL, cwd=tmp_path) as server:
+        done = ask("reload", "--wait-bake", cwd=tmp_path)
+        assert (done.code, done.stderr) == (0, "")
+        assert done.stdout.endswith("reloaded: Generation 2 has served for 0.5 s: it is the good one now.\n")
+        assert ask("reopen", cwd=tmp_path).stdout == "the log files are opened again\n"
+        server.log.wait_for("Reopening of the logs, asked for by uid")

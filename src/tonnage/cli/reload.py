@@ -1,4 +1,7 @@
-"""`tonnage reload`: have a running server load code and settings again; wait, and say how it went."""
+"""`tonnage reload`: have a running server load code and settings again; wait, and say how it went.
+
+With `--wait-bake` until the new generation has proved itself (--reload-bake), or was given up for the one before it.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from tonnage.errors import ControlError
 
 def run(words: Sequence[str]) -> int:
     """Raises ControlError when the server goes on as it was."""
-    client, _ = target.connect(target.split(words))
+    found = target.split(words, "--wait-bake")
+    client, _ = target.connect(found)
     with client:
         try:
-            done = target.follow(client, Reload())
+            done = target.follow(client, Reload(bake="--wait-bake" in found.switches))
         except KeyboardInterrupt:
             print("tonnage: the reload goes on; nobody watches it now", file=sys.stderr)
             raise

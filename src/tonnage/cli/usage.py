@@ -21,7 +21,8 @@ usage: tonnage APP [flags]             serve an application; the same as `tonnag
        tonnage doctor [APP] [flags]    what the machine and the proxy in front allow of it, and what caps it
                                        (--front nginx.conf or Caddyfile, --json, --strict: exit 1 when something does)
        tonnage plan APP [flags]        what to run it with, and what binds: measured, every term told (see the how-to)
-       tonnage status | reload | stop | upgrade [--control-socket PATH | --pid FILE | -c FILE]
+       tonnage status | top | workers add [N] | workers remove [N] | reload | reopen | stop | upgrade
+                       [--control-socket PATH | --pid FILE | -c FILE]
                                        ask a running server, or steer it; the only one needs no name
        tonnage --version | --help
 

@@ -16,6 +16,8 @@ class Status:
 class Reload:
     """Load code and settings again. Done when the new generation serves, or when the old one goes on."""
 
+    bake: bool = False  # done only when it has proved itself, too
+
 
 @dataclass(frozen=True, slots=True)
 class Reopen:

@@ -18,8 +18,8 @@ LONGEST_REQUEST = 4096  # octets; the longest that there is has 40
 LONGEST_ANSWER = 16 << 20  # an overview of 10,000 workers with a request each
 MOST_AT_ONCE = 1000  # workers added or taken in one request
 
-PLAIN: dict[str, Request] = {"status": Status(), "reload": Reload(), "reopen": Reopen(), "upgrade": Upgrade()}
-NAMES = {type(request): name for name, request in PLAIN.items()} | {Stop: "stop", Scale: "scale"}
+PLAIN: dict[str, Request] = {"status": Status(), "reopen": Reopen(), "upgrade": Upgrade()}
+NAMES = {type(request): name for name, request in PLAIN.items()} | {Reload: "reload", Stop: "stop", Scale: "scale"}
 
 
 class Lines:
@@ -40,6 +40,8 @@ class Lines:
 def encode_request(request: Request) -> bytes:
     found: dict[str, object] = {"request": NAMES[type(request)]}
     match request:
+        case Reload(bake=True):
+            found["bake"] = True
         case Stop(quick):
             found["quick"] = quick
         case Scale(by):
@@ -51,11 +53,10 @@ def decode_request(line: bytes) -> Request:
     """Raises ValueError, in words for who sent it."""
     found = _object(line)
     match found.get("request"):
+        case "reload":
+            return Reload(_switch(found, "bake"))
         case "stop":
-            quick = found.get("quick", False)
-            if not isinstance(quick, bool):
-                raise ValueError("`quick` must be true or false")  # noqa: TRY004  # see _object
-            return Stop(quick)
+            return Stop(_switch(found, "quick"))
         case "scale":
             by = found.get("by")
             if type(by) is not int or not -MOST_AT_ONCE <= by <= MOST_AT_ONCE or by == 0:
@@ -65,6 +66,13 @@ def decode_request(line: bytes) -> Request:
             return PLAIN[name]
         case name:
             raise ValueError(f"there is no request {name!r}; there are {', '.join(NAMES.values())}")
+
+
+def _switch(found: dict[str, object], name: str) -> bool:
+    value = found.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be true or false")  # noqa: TRY004  # see _object
+    return value
 
 
 def encode_answer(answer: Answer) -> bytes:

@@ -11,6 +11,7 @@ All that the loop has to do (each is one line there):
     control.accepted(state.newest)               # a reload has begun: who asked for it waits for that generation
     control.refused(reason)                      # ...or has not: the settings cannot be read, or the server stops
     control.settled(generation, ok, reason)      # that generation, or a newer one, has taken over; or it is given up
+    control.settled(generation, ok, reason, bakes=True)   # ...but has to prove itself yet: who waits for that, waits on
     control.upgraded(ok, reason, pid)            # the new supervisor serves beside us; or there is none
     control.close()                              # last of all, when no worker is left: ends what is still waited for
 
@@ -127,10 +128,12 @@ class Control:
     def refused(self, reason: str) -> None:
         self._end(lambda peer: isinstance(peer.waiting, Reload) and peer.generation is None, Done(False, reason))
 
-    def settled(self, generation: int, ok: bool, reason: str) -> None:
+    def settled(self, generation: int, ok: bool, reason: str, *, bakes: bool = False) -> None:
         def concerned(peer: Peer) -> bool:
-            asked = peer.generation
-            return isinstance(peer.waiting, Reload) and asked is not None and asked <= generation
+            asked, reload = peer.generation, peer.waiting
+            if not isinstance(reload, Reload) or (bakes and reload.bake):
+                return False
+            return asked is not None and asked <= generation
 
         self._end(concerned, Done(ok, reason))
 

@@ -56,6 +56,7 @@ from tonnage.supervisor.orders import (
     NotReloaded,
     NotUpgraded,
     Order,
+    Proven,
     Quit,
     ReadRelease,
     ReloadAbandoned,
@@ -309,7 +310,9 @@ class Supervisor:
                 self._control.settled(generation, ok=False, reason=said.text)
             case NotUpgraded(reason):
                 self._control.upgraded(ok=False, reason=reason)
-            case TookOver(generation):
+            case TookOver(generation, bake_s):
+                self._control.settled(generation, ok=True, reason=said.text, bakes=bake_s > 0)
+            case Proven(generation):
                 self._control.settled(generation, ok=True, reason=said.text)
 
     def _open_pages(self) -> None:

@@ -13,9 +13,9 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tonnage.control.overview import InFlight, ListenerView, Overview, WorkerView
+from tonnage.control.overview import Advice, InFlight, ListenerView, Overview, Quantiles, WorkerView
 from tonnage.supervisor.control import Asked, Control, heir, where
-from tonnage.supervisor.facts import ReloadAsked, StopAsked, UpgradeAsked
+from tonnage.supervisor.facts import ReloadAsked, ScaleAsked, StopAsked, UpgradeAsked
 
 UID = 4_000_000_001  # nobody's: what really runs on this machine is not seen, and does not see us
 
@@ -25,6 +25,7 @@ class Actor:
     part: str
     place: str
     is_heir: bool
+    want: int = 2
     glances: int = 0
     is_over: bool = False
 
@@ -49,6 +50,8 @@ class Actor:
                 self.reload()
             case UpgradeAsked():
                 self.upgrade()
+            case ScaleAsked(by):
+                self.want = max(1, self.want + by)
             case StopAsked(quick):
                 self.log.info("quick" if quick else "draining")
                 self.is_over = True
@@ -62,6 +65,10 @@ class Actor:
         self.control.accepted(2)
         self.log.info("Booting worker with pid: 7\x1b[31m")
         ok = self.part != "fails"
+        if self.part == "bakes":
+            self.control.settled(2, True, "generation 2 serves", bakes=True)
+            self.control.settled(2, True, "generation 2 has served for 5 s")
+            return
         self.control.settled(2, ok, "generation 2 serves" if ok else "App failed to load: no module named site")
 
     def upgrade(self) -> None:
@@ -82,12 +89,18 @@ class Actor:
             os._exit(3)
         is_ready = not self.is_heir or (self.glances > 1 and self.part != "never")
         workers = tuple(replace(worker, state="ready" if is_ready else "booting") for worker in WORKERS)
-        listeners = (ListenerView("http://127.0.0.1:8000", 2, 2048), ListenerView("unix:/run/s", None, None))
-        return Overview("0.1.0", os.getpid(), "serving", 1, 2, 11520.0, listeners, workers)
+        listeners = (ListenerView("http://127.0.0.1:8000", 2, 2048, 7), ListenerView("unix:/run/s", None, None))
+        return Overview(
+            "0.1.0", os.getpid(), "serving", 1, self.want, 11520.0, listeners, workers, unix_s=1090.0, rps=12.5,
+            busy=0.25, cpu=0.5, cpus=2.0, headroom=0.75, service=SERVICE,
+            capped=(Advice("workers", "all of them are busy; --workers 3", 1000.0),),
+        )  # fmt: skip
 
 
+SERVICE = Quantiles(0.00048, 0.0125, 1.25)
+BUSY = (InFlight("GET /a\x1b[2J", 3.25), InFlight("GET /b", 1.0))
 WORKERS = (
-    WorkerView(101, 0, 1, 1, "ready", 125.0, 90210, 5, (InFlight("GET /a\x1b[2J", 3.25), InFlight("GET /b", 1.0))),
+    WorkerView(101, 0, 1, 1, "ready", 125.0, 90210, 5, BUSY, rps=12.5, busy=0.25, service=SERVICE, pss=20 << 20),
     WorkerView(9102, 1, 2, 1, "ready", 7.0, 3, 0, ()),
 )
 

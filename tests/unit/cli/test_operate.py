@@ -61,7 +61,7 @@ Run = Callable[..., tuple[int, str, str]]
 # -- which one ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["status", "reload", "stop", "upgrade"])
+@pytest.mark.parametrize("command", ["status", "reload", "reopen", "stop", "upgrade"])
 def test_where_nothing_runs_that_is_what_is_said(start: Start, run: Run, command: str) -> None:
     code, out, err = run(command)
     assert (code, out) == (1, "")
@@ -162,18 +162,25 @@ def test_an_application_does_not_name_a_server(run: Run) -> None:
 # -- status ------------------------------------------------------------------------------------------------------------
 
 
+QUEUE = "2 in the accept queue (7 at most within the last minute), which holds 2048"
+NOW = "GET /a\\x1b[2J (3.2 s) and 1 more"
+
+
 def test_status_is_a_page_to_read(start: Start, run: Run) -> None:
     server = start()
     code, out, _ = run("status")
     assert code == 0
     assert out.splitlines() == [
         f"supervisor {server.pid} (tonnage 0.1.0): serving for 3 h 12 min, generation 1, 2 of 2 workers ready",
-        "listening at http://127.0.0.1:8000: 2 in the accept queue, which holds 2048",
+        f"listening at http://127.0.0.1:8000: {QUEUE}",
         "listening at unix:/run/s",
+        "12.5 requests/s, p50 480 us, p95 12.5 ms, p99 1.25 s; queued p95 0 us",
+        "2 in flight, threads 25% busy, 0.50 of 2 CPUs, headroom 75%",
+        "capped by workers for 1 min 30 s: all of them are busy; --workers 3",
         "",
-        "PID   SLOT  GEN  STATE  UP         REQUESTS  CONNECTIONS  NOW",
-        " 101     0    1  ready  2 min 5 s     90210            5  GET /a\\x1b[2J (3.2 s) and 1 more",
-        "9102     1    1  ready  7.0 s             3            0  -",
+        "PID   SLOT  GEN  STATE  UP         REQUESTS  REQ/S  P95      BUSY  MEMORY    CONNECTIONS  NOW",
+        " 101     0    1  ready  2 min 5 s     90210   12.5  12.5 ms   25%  20.0 MiB            5  " + NOW,
+        "9102     1    1  ready      7.0 s         3    0.0     0 us    0%  -                   0  -",
     ]
 
 
@@ -191,9 +198,41 @@ def test_status_is_an_object_for_programs(start: Start, run: Run) -> None:
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (90061, "1 d 1 h")],
 )
 def test_durations_are_two_units(seconds: float, text: str) -> None:
-    from tonnage.cli.status import duration
+    from tonnage.cli.figures import duration
 
     assert duration(seconds) == text
+
+
+# -- workers, reopen, top ----------------------------------------------------------------------------------------------
+
+
+def test_workers_are_added_and_removed(start: Start, run: Run) -> None:
+    start()
+    assert run("workers", "add")[:2] == (0, "2 -> 3 workers wanted; 2 ready now\n")
+    assert run("workers", "add", "4")[:2] == (0, "3 -> 7 workers wanted; 2 ready now\n")
+    assert run("workers", "remove", "2")[:2] == (0, "7 -> 5 workers wanted; 2 ready now\n")
+    code, out, err = run("workers", "remove", "9")
+    assert (code, out) == (1, "5 -> 1 workers wanted; 2 ready now\n")
+    assert "there is one worker at least" in err
+
+
+@pytest.mark.parametrize("words", [[], ["ad"], ["add", "0"], ["remove", "1001"], ["2"]])
+def test_how_many_workers_must_be_said_clearly(start: Start, run: Run, words: list[str]) -> None:
+    start()
+    code, out, _ = run("workers", *words)
+    assert (code, out) == (2, "")
+
+
+def test_logs_are_reopened(start: Start, run: Run) -> None:
+    start()
+    assert run("reopen") == (0, "the log files are opened again\n", "")
+
+
+def test_top_needs_a_terminal_and_names_the_remedy(start: Start, run: Run) -> None:
+    start()
+    code, out, err = run("top")
+    assert (code, out) == (2, "")
+    assert "`tonnage status` prints the same once" in err
 
 
 # -- reload ------------------------------------------------------------------------------------------------------------
@@ -205,6 +244,14 @@ def test_a_reload_shows_what_happens_and_how_it_ended(start: Start, run: Run) ->
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[-2:] == ["Booting worker with pid: 7\\x1b[31m", "reloaded: generation 2 serves"]
+
+
+def test_a_reload_that_is_to_bake_is_over_when_the_generation_has_proved_itself(start: Start, run: Run) -> None:
+    start("bakes")
+    code, out, _ = run("reload", "--wait-bake")
+    assert code == 0
+    assert out.splitlines()[-1] == "reloaded: generation 2 has served for 5 s"
+    start("bakes").kill()
 
 
 @pytest.mark.parametrize(("part", "why"), [("fails", "App failed to load"), ("refuses", "gunicorn.conf.py:1")])

@@ -1,0 +1,44 @@
+"""`tonnage workers add [N]`, `tonnage workers remove [N]`: more or fewer workers, until the next reload or restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tonnage.cli import target
+from tonnage.control.requests import Scale
+from tonnage.control.wire import MOST_AT_ONCE
+from tonnage.errors import ControlError, UsageError
+
+LOOKS = 20  # until what was asked for is taken in: the answer comes first
+SIGNS = {"add": 1, "remove": -1}
+
+
+def run(words: Sequence[str]) -> int:
+    by, rest = _read(words)
+    client, _ = target.connect(target.split(rest))
+    with client:
+        before = target.look(client)
+        done = target.follow(client, Scale(by))
+        if not done.ok:
+            raise ControlError(f"nothing has changed: {target.printable(done.reason)}")
+        for _ in range(LOOKS):
+            if (seen := target.look(client)).want != before.want:
+                break
+    print(f"{before.want} -> {seen.want} workers wanted; {seen.ready} ready now")
+    if seen.want - before.want != by:
+        raise ControlError(
+            "not as many as were asked for: there is one worker at least, and not room for any number; see the log"
+        )
+    return 0
+
+
+def _read(words: Sequence[str]) -> tuple[int, Sequence[str]]:
+    """How many more, and what else was said."""
+    if not words or words[0] not in SIGNS:
+        raise UsageError("tonnage workers add [N], or tonnage workers remove [N]")
+    if len(words) == 1 or not words[1].isdecimal():
+        return SIGNS[words[0]], words[1:]
+    number = int(words[1])
+    if not 1 <= number <= MOST_AT_ONCE:
+        raise UsageError(f"{words[1]} workers: from 1 to {MOST_AT_ONCE} at once")
+    return SIGNS[words[0]] * number, words[2:]
