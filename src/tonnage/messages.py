@@ -15,6 +15,7 @@ class Ready:
     """worker -> supervisor: the application is loaded, requests can be served."""
 
     pid: int
+    is_asgi: bool = False  # the application
 
 
 @dataclass(frozen=True, slots=True)

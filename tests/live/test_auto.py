@@ -67,6 +67,14 @@ def test_what_is_chosen_is_carried(
             assert len(server.workers()) == workers
 
 
+def test_an_asgi_application_gets_one_worker_for_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_app(tmp_path, "async def application(scope, receive, send): ...\n")
+    with cell(512, 1.0) as made:
+        monkeypatch.setenv("TONNAGE", shlex.join(made.words))
+        with serve("app", cwd=tmp_path, env=AUTO) as server:
+            assert chosen(server) == (1, "CPU")  # a sync worker would be one of three
+
+
 @pytest.mark.parametrize(("memory_mib", "app_mib"), [(128, 40), (256, 60)])
 def test_two_more_than_memory_carries_are_killed_as_was_predicted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_mib: int, app_mib: int

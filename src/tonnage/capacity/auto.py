@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tonnage.capacity.facts import Facts, gather
 from tonnage.capacity.model import Caps, Needs, Solution, Term, mib, solve
@@ -59,6 +59,8 @@ def most_useful(cpus: float, wish: Wish) -> int:
 
 
 def choose(facts: Facts, warm: Warm, wish: Wish) -> Sizing:
+    if warm.is_asgi:
+        wish = replace(wish, worker_class="asgi")
     found = solve(_needs(warm, wish), _caps(facts, warm))
     if wish.one_at_a_time:
         terms = tuple(_rule(facts.cpus) if term.name == "cpu" else term for term in found.terms)

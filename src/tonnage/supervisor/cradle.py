@@ -48,6 +48,7 @@ class Member:
     stacks: int  # our end of the pipe
     worker: Worker
     cradle: Cradle
+    is_asgi: bool = False  # its application, known when it is ready
     listening: bool = True  # there may be more to hear from it
     reaped: bool = False  # from then on the pid may be anybody's
     last_words: str = ""  # what the scoreboard and the kernel know of its end

@@ -165,8 +165,9 @@ class Crew:
     def _understand(self, member: Member, message: Message) -> Iterator[Fact]:
         age, log = member.age, member.cradle.log
         match message:
-            case Ready():
+            case Ready(_, is_asgi):
                 member.worker.booted = True
+                member.is_asgi = is_asgi
                 yield WorkerReady(age)
             case ZygoteReady(_, warnings):
                 member.worker.booted = True

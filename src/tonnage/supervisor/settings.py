@@ -78,6 +78,7 @@ class Warm:
     all: int  # supervisor, zygotes and workers, those of another generation or of the supervisor before us included
     preload: bool
     generation: int
+    is_asgi: bool = False  # the application, which where no class was given has chosen it
 
 
 @dataclass(frozen=True, slots=True)

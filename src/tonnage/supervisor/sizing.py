@@ -37,6 +37,7 @@ def weigh(worker: Member, everybody: Iterable[Member], before: int | None) -> Wa
         all=_sum(pids | (set(_family(before)) if before is not None else set())),
         preload=worker.cradle.has_zygote,
         generation=worker.generation,
+        is_asgi=worker.is_asgi,
     )
 
 

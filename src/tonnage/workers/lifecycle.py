@@ -90,7 +90,7 @@ class Lifecycle:
         service.watch(seat.channel.fileno(), self._told)
         self.facade.booted = True
         cells[Cell.STATE], cells[Cell.READY_NS] = WorkerState.READY, monotonic_ns()
-        seat.channel.send(Ready(os.getpid()))
+        seat.channel.send(Ready(os.getpid(), app.kind == "asgi"))
         service.run()
         service.close()
         return 0

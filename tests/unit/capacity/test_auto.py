@@ -110,3 +110,9 @@ def test_few_descriptors_or_processes_bind_and_are_told() -> None:
 @pytest.mark.parametrize("wish", [SYNC, THREADS, ASGI, Wish("sync", 1, min_workers=9), Wish("sync", 1, max_workers=2)])
 def test_no_answer_is_above_what_the_scoreboard_is_made_for(cpus: float, wish: Wish) -> None:
     assert choose(facts(cpus, 1 << 20), WARM, wish).workers <= most_useful(cpus, wish)
+
+
+def test_an_asgi_application_that_chose_its_worker_class_is_counted_as_one() -> None:
+    found = facts(2.0, 4096)
+    assert choose(found, WARM, SYNC).workers == 5
+    assert choose(found, replace(WARM, is_asgi=True), SYNC) == choose(found, WARM, ASGI)

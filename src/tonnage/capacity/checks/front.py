@@ -94,7 +94,9 @@ def reuse(route: Route, config: Config) -> Finding | None:
         "nginx": 'in the upstream block `keepalive 16;`, and `proxy_http_version 1.1; proxy_set_header Connection "";`',
         "Caddy": "keepalive 60s",
     }
-    because = "as nginx before 1.29.7 does unless told otherwise" if route.syntax == "nginx" else ""
+    because = (
+        "nginx before 1.29.7 needs to be told; later ones need an upstream block" if route.syntax == "nginx" else ""
+    )
     return Finding(name, Verdict.CAP, effective, asked, because, remedy=remedy[route.syntax])
 
 

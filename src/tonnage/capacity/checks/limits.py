@@ -51,9 +51,10 @@ def throttling(facts: Facts, _config: Config, _app: Application | None) -> Findi
     return Finding("throttled", verdict, text, source=str(worst.file), remedy=remedy)
 
 
-def workers(facts: Facts, config: Config, _app: Application | None) -> Finding:
+def workers(facts: Facts, config: Config, app: Application | None) -> Finding:
     if config.workers == 0:
-        wish = Wish(config.worker_class, config.threads, config.min_workers, config.max_workers)
+        worker_class = "asgi" if app is not None and app.kind == "asgi" else config.worker_class
+        wish = Wish(worker_class, config.threads, config.min_workers, config.max_workers)
         because = "by the CPUs; fewer where memory is short, which is weighed at the start"
         return Finding("workers", Verdict.OK, f"up to {most_useful(facts.cpus, wish)}", "auto", because)
     asked = f"{config.workers} worker{'s' * (config.workers != 1)}"

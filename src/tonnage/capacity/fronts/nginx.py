@@ -170,9 +170,9 @@ class Reader:
         """Of `http://name/path`, `http://unix:/path:/path`; a variable is known to nginx only."""
         rest = url.partition("://")[2]
         if "$" in rest:
-            return Upstream((), None, 60.0)
+            return Upstream((), 0, 60.0)
         name = rest.split(":/")[0] + ":/" + rest.split(":/")[1] if rest.startswith("unix:/") else rest.partition("/")[0]
-        return self.upstreams.get(name) or Upstream((address(name),), None, 60.0)
+        return self.upstreams.get(name) or Upstream((address(name),), 0, 60.0)  # without a block, none are kept
 
     def _keeps(self, upstream: Upstream, scope: Scope) -> bool:
         modern = self.version >= KEEPS_BY_ITSELF

@@ -60,6 +60,12 @@ def test_fewer_workers_than_cpus_are_a_cap(workers: int, cpus: float, verdict: V
     assert (finding.verdict, finding.remedy) == (verdict, remedy)
 
 
+@pytest.mark.parametrize(("kind", "effective"), [("wsgi", "up to 9"), ("asgi", "up to 4")])
+def test_workers_that_are_chosen_at_the_start(kind: str, effective: str) -> None:
+    finding = found(limits.workers, PLENTY, Config(workers=0), Application(kind, 1))
+    assert (finding.verdict, finding.requested, finding.effective) == (Verdict.OK, "auto", effective)
+
+
 def test_workers_that_do_not_fit_into_memory() -> None:
     finding = found(limits.memory, with_memory(160 * MIB, used=20 * MIB), FOUR, APP)  # 4 x 40, and 90 % of 140 are 126
     assert finding.verdict is Verdict.CAP
