@@ -30,13 +30,15 @@ http {{
     fastcgi_temp_path {here}/fastcgi;
     uwsgi_temp_path {here}/uwsgi;
     scgi_temp_path {here}/scgi;
+    map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}  # "": kept, for the next request
     upstream app {{ server {upstream}; keepalive 8; }}
     server {{
         listen unix:{here}/front.sock;
         location / {{
             proxy_pass http://app;
             proxy_http_version 1.1;
-            proxy_set_header Connection "";
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
             proxy_set_header Host $http_host;
             proxy_set_header X-Forwarded-Proto $http_x_scheme;
         }}

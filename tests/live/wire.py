@@ -78,6 +78,11 @@ class Wire:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
+    def receive(self) -> bytes:
+        """What has come, at least an octet of it; b"" at the end."""
+        taken, self._left = self._left or self.sock.recv(65536), b""
+        return taken
+
     def ask(self, method: str, path: str, fields: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Reply:
         self.send(request(method, path, fields, body))
         return self.reply(method)

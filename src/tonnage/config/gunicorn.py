@@ -75,7 +75,7 @@ VERDICTS: dict[str, Verdict] = {
     "asgi_loop": SAME,
     "asgi_lifespan": Same("a failed startup fails the worker's boot"),
     "asgi_disconnect_grace_period": SAME,
-    "websocket_max_message_size": NotYet("WebSocket"),
+    "websocket_max_message_size": SAME,
     "root_path": Same("`path` begins with it, whether the proxy takes it away or not"),
     # limits and strictness
     "http_parser": Ignored("there is one parser"),

@@ -17,6 +17,7 @@ from tonnage.config.sections.proxies import Proxies
 from tonnage.config.sections.sockets import Sockets
 from tonnage.config.sections.timeouts import Timeouts
 from tonnage.config.sections.tls import Tls
+from tonnage.config.sections.websockets import WebSockets
 from tonnage.config.sections.workers import Workers
 from tonnage.config.setting import Spec, declared
 
@@ -30,6 +31,7 @@ SECTIONS: tuple[type, ...] = (
     Logs,
     Tls,
     Asgi,
+    WebSockets,
     Http2,
     Development,
     ControlInterface,
@@ -50,6 +52,7 @@ class Config(
     Logs,
     Tls,
     Asgi,
+    WebSockets,
     Http2,
     Development,
     ControlInterface,

@@ -45,10 +45,13 @@ NOT_MODIFIED: Final = 3  # 304: no content; a length is that of the content not 
 
 REASONS = {
     400: "Bad Request", 403: "Forbidden", 408: "Request Timeout", 413: "Content Too Large", 414: "URI Too Long",
-    417: "Expectation Failed", 421: "Misdirected Request", 429: "Too Many Requests",
+    417: "Expectation Failed", 421: "Misdirected Request", 426: "Upgrade Required", 429: "Too Many Requests",
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
     503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
 }  # fmt: skip
+
+# What goes with a status: a client whose WebSocket protocol is too old is told which one would do (RFC 6455 4.4)
+OWED = {426: "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"}
 
 KNOWN_PAIRS = 1024
 KNOWN_STATUSES = 128
@@ -161,8 +164,9 @@ def refusal(
     reason = REASONS.get(status, "Error")
     text = f"{status} {reason}\n" if text is None else text
     retry = "" if retry_after_s is None else f"Retry-After: {retry_after_s}\r\n"
+    owed = OWED.get(status, "")
     start = f"HTTP/1.1 {status} {reason}\r\nServer: tonnage\r\n".encode()
-    rest = f"Content-Type: text/plain\r\nContent-Length: {len(text)}\r\n{retry}Connection: close\r\n\r\n".encode()
+    rest = f"Content-Type: text/plain\r\nContent-Length: {len(text)}\r\n{retry}{owed}Connection: close\r\n\r\n".encode()
     return b"".join([start, date, rest, text.encode() if content else b""])
 
 

@@ -39,13 +39,6 @@ class Asgi:
         kind=SECONDS,
         meaning="How long the application may go on after its client has left.",
     )
-    websocket_max_message_size: int = setting(
-        16 << 20,
-        "--websocket-max-message-size",
-        kind=OCTETS,
-        check=at_least(0),
-        meaning="Largest WebSocket message in bytes; 0 is no limit.",
-    )
     root_path: str = setting(
         "", "--root-path", kind=TEXT, meaning="ASGI root_path: where the proxy mounts the application."
     )

@@ -10,11 +10,13 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from time import monotonic, monotonic_ns, thread_time_ns, time
+from typing import TYPE_CHECKING
 
 from tonnage.app.asgi import Application, Mount, Scope
 from tonnage.http.head import RequestHead
 from tonnage.observe.access import AccessLog
 from tonnage.system.scoreboard import Cell, Slot
+from tonnage.workers import witness
 from tonnage.workers.asyncio.eager import starter
 from tonnage.workers.asyncio.exchange import APPLICATION, DOWNLOAD, UPLOAD, Exchange
 from tonnage.workers.asyncio.protocol import Client, Shell, Upgrade
@@ -26,10 +28,13 @@ from tonnage.workers.leaving import IDLE_S
 from tonnage.workers.overload import waited_at_proxy_s
 from tonnage.workers.rules import Rules
 
+if TYPE_CHECKING:
+    from tonnage.workers.asyncio.websocket import WebSocketShell
+
 FLUSH_S = 0.05  # a busy worker gathers lines of the access log for so long: one write(2) for many
 IDLE_CLOSED = 64  # idle connections closed in one tick, when there are too many
 
-OpenShell = Callable[[Upgrade], Shell]
+OpenShell = Callable[[Upgrade], Shell | None]  # None: it was refused
 
 
 class Desk:
@@ -61,6 +66,7 @@ class Desk:
         self.concurrency = 0  # requests at once; 0: any number
         self.clients: set[Client] = set()
         self.exchanges: set[Exchange] = set()  # those that are not over with their first step
+        self.conversations: set[WebSocketShell] = set()  # WebSockets whose application has not ended
         self.keepalive = KeepAlive(allowed=rules.timeouts.keepalive > 0)
         self.closing = rules.timeouts.keepalive <= 0  # every answer announces the end of its connection
         self.idle_s = rules.timeouts.keepalive
@@ -130,12 +136,16 @@ class Desk:
         slot.count(int(exchange.status[:3] or 499), service_ns, exchange.sent)
         if exchange.first_ns:
             slot.count_parts(service_ns, exchange.first_ns - exchange.began_ns)
+        self.tell(exchange)
+
+    def tell(self, exchange: witness.Exchange) -> None:
+        """Who wants to know of each request."""
         if self.rules.witness is not None:
             self.rules.witness.answered(exchange)
             if self.access is not None and not self._flushes:
                 self._flushes = True
                 self.loop.call_later(FLUSH_S, self._flush)
-        requests = slot.cells[5]  # Cell.REQUESTS
+        requests = self.slot.cells[5]  # Cell.REQUESTS
         if requests >= self._recycle_at:
             self._recycle_at = math.inf
             self.rules.recycle(f"it has answered {requests} requests (--max-requests)")

@@ -26,6 +26,7 @@ from tonnage.workers.asyncio.desk import Desk
 from tonnage.workers.asyncio.loops import new_loop
 from tonnage.workers.asyncio.reception import Porter
 from tonnage.workers.asyncio.service import Loop
+from tonnage.workers.asyncio.upgrading import Upgrader, terms_of
 from tonnage.workers.asyncio.watchdog import Watchdog
 from tonnage.workers.client import Door
 from tonnage.workers.doors import Doors
@@ -55,6 +56,7 @@ def open_asgi(
     desk = Desk(loop, application, rules, slot, log, mounts)
     desk.before = before(config.pre_request, seat.worker)
     desk.access = access
+    desk.upgrade = Upgrader(terms_of(config), log).open
     desk.sendfile = config.sendfile
     desk.timeout_s = config.timeout or math.inf
     desk.grace_s = config.asgi_disconnect_grace_period

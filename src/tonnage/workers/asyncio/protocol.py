@@ -48,7 +48,10 @@ class Upgrade:
 
 
 class Shell(Protocol):
-    """What has taken a connection over. It is told all that the transport says; it calls `client.done()` at its end."""
+    """What has taken a connection over, and is told all that the transport says.
+
+    At its end it calls `client.done()`; or it gives the connection back (`client.shell = None`) and calls `refuse()`.
+    """
 
     def data_received(self, data: bytes, /) -> None: ...
     def eof_received(self) -> bool | None: ...
@@ -234,7 +237,7 @@ class Client(asyncio.Protocol):
             self.refuse(503)
             return
         scope = http_scope(head, told, desk.state)
-        if told.upgrades and desk.upgrade is not None and head.method == "GET":
+        if told.upgrades and desk.upgrade is not None and head.method == "GET" and head.minor:
             self._upgrade(Upgrade(self, self.transport, head, scope, self.http.take_over()))
             return
         began = monotonic_ns()
@@ -263,9 +266,14 @@ class Client(asyncio.Protocol):
         self.deadline = 0.0
         self.shell = self.desk.upgrade(upgrade)
 
-    def done(self) -> None:
-        """From a shell: it has nothing more to say."""
-        if not self.lost:
+    def done(self, *, linger: bool) -> None:
+        """From a shell: it has nothing more to say. `linger`: the client may not know, and send on."""
+        self.shell = None
+        if self.lost:
+            return
+        if linger:
+            self._linger()
+        else:
             self._close()
 
     def answered(self, exchange: Exchange) -> None:

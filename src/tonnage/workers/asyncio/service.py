@@ -122,7 +122,7 @@ class Loop:
         if not leaving.listens(now):
             reception.close()
             desk = self._desk
-            if self._porter.nobody_arrives and not desk.clients and not desk.exchanges:
+            if self._porter.nobody_arrives and not (desk.clients or desk.exchanges or desk.conversations):
                 self._ending = self._loop.create_task(self._end())
                 return
         self._loop.call_later(LEAVING_TICK_S, self._leave)

@@ -1,0 +1,96 @@
+"""A chat and its workers' comings and goings: every client is told 1012, and is back at once."""
+
+import asyncio
+import re
+import signal
+from pathlib import Path
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.live.apps import write_app
+from tests.live.server import PATIENCE_S, Running, serve
+from tests.live.talkers import APP, talk, uri
+from tests.unit.http.frames import close, close_of, text
+
+CLIENTS = 200
+WORKERS = 2
+
+
+class Chatter:
+    """A client that comes again whenever it is told to, as a page in a browser would."""
+
+    def __init__(self, server: Running) -> None:
+        self._uri = uri(server)
+        self.workers: list[str] = []  # it was with
+        self.codes: list[int | None] = []
+        self.is_in = asyncio.Event()
+
+    async def run(self) -> None:
+        while True:
+            async with connect(self._uri, open_timeout=PATIENCE_S, compression=None, proxy=None) as socket:
+                await self._talk(socket)
+                self.codes.append(socket.close_code)
+
+    async def _talk(self, socket: ClientConnection) -> None:
+        assert socket.response is not None
+        try:
+            await socket.send("hello")
+            assert await socket.recv() == "hello"
+            self.workers.append(socket.response.headers["X-Worker"])
+            self.is_in.set()
+            await socket.recv()
+        except ConnectionClosed:
+            self.is_in.clear()
+
+
+async def all_in(chatters: list[Chatter], old: set[str]) -> None:
+    """Blocks until each is with a worker that is not old."""
+    async with asyncio.timeout(PATIENCE_S):
+        for chatter in chatters:
+            while not chatter.workers or chatter.workers[-1] in old:
+                chatter.is_in.clear()
+                await chatter.is_in.wait()
+
+
+async def chat(server: Running, old: set[str]) -> list[Chatter]:
+    chatters = [Chatter(server) for _ in range(CLIENTS)]
+    tasks = [asyncio.create_task(chatter.run()) for chatter in chatters]
+    await all_in(chatters, set())
+    server.signal(signal.SIGHUP)
+    await all_in(chatters, old)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return chatters
+
+
+def test_a_chat_survives_a_reload(tmp_path: Path) -> None:
+    write_app(tmp_path, APP)
+    with serve("app:app", "-k", "asgi", "--workers", str(WORKERS), cwd=tmp_path) as server:
+        old = {str(pid) for pid in server.workers()}
+        chatters = asyncio.run(chat(server, old))
+        new = {str(pid) for pid in server.workers()}
+        ended = sum(len(chatter.codes) for chatter in chatters)
+        assert len(server.log.wait_for("left 1012 'service restart' end", times=ended)) == ended, "once each"
+    assert ended >= CLIENTS  # who came again before the last old worker left was told twice
+    assert {code for chatter in chatters for code in chatter.codes} == {1012}
+    assert {chatter.workers[-1] for chatter in chatters} <= new
+    assert not old & new
+    assert not re.search("ERROR|WARNING", server.log.text)
+
+
+def test_what_was_said_before_the_close_was_seen_still_counts(tmp_path: Path) -> None:
+    """Half a message before the drain, the other half after our Close."""
+    write_app(tmp_path, APP)
+    with serve("app:app", "-k", "asgi", "--workers", "1", cwd=tmp_path) as server:
+        one = talk(server, "/listens")
+        late = text("on its way")
+        one.send(late[:3])
+        server.signal(signal.SIGTERM)
+        assert one.read() == close_of(1012, "service restart")
+        one.send(late[3:], close(1012))
+        assert one.read() is None
+        server.log.wait_for("heard on its way")
+        server.log.wait_for("left 1012 'service restart' end")
+        assert server.wait() == 0
