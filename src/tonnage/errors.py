@@ -6,6 +6,7 @@
     |- BindError            exit 1   an address cannot be listened on
     |- PidFileError         exit 1   another instance holds the pid file
     |- ControlError         exit 1   a running server cannot be reached, or cannot do what it is asked
+    |- MeasureError         exit 1   what was to be measured could not be
     |- BootError            exit 3   the application raised while it was imported
     |- AppLoadError         exit 4   the application is not there, or is not an application
     |- RemoteProtocolError           the peer broke HTTP; carries the status that answers it
@@ -41,6 +42,10 @@ class PidFileError(TonnageError):
 
 class ControlError(TonnageError):
     """The text says which server was looked for, and where."""
+
+
+class MeasureError(TonnageError):
+    """The text says what was tried, and what came instead."""
 
 
 class BootError(TonnageError):

@@ -17,7 +17,7 @@ from tonnage.errors import TonnageError
 
 Command = Callable[..., int]  # (loaded), and for `settings` as_json; those on a running server take the words
 COMMANDS = ("serve", "check", "settings")
-STUDIES = ("doctor", "plan")  # on a server that would be started here; have words of their own beside the settings
+STUDIES = ("doctor", "footprint", "plan")  # on a server that would be started here; with words of their own
 OPERATIONS = ("status", "top", "workers", "reload", "reopen", "stop", "upgrade")  # on a running server
 
 

@@ -20,6 +20,8 @@ usage: tonnage APP [flags]             serve an application; the same as `tonnag
        tonnage settings [flags]        every setting, its value and where that comes from (--json)
        tonnage doctor [APP] [flags]    what the machine and the proxy in front allow of it, and what caps it
                                        (--front nginx.conf or Caddyfile, --json, --strict: exit 1 when something does)
+       tonnage footprint APP [--paths /,/x] [--requests N] [--seconds N] [--processes N] [--json] [flags]
+                                       what one worker costs: memory, CPU, waiting, growth, on a private server
        tonnage plan APP [flags]        what to run it with, and what binds: measured, every term told (see the how-to)
        tonnage status | top | workers add [N] | workers remove [N] | reload | reopen | stop | upgrade
                        [--control-socket PATH | --pid FILE | -c FILE]

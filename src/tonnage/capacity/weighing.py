@@ -1,0 +1,301 @@
+"""Measure what one worker costs. The figures are footprint.py's, the server is private.py's.
+
+    1 worker, warm    -> memory of the first, threads, files, links
+    n workers, warm   -> memory of each further one = (sum with n - sum with 1) / (n - 1)
+    1 worker, asked one request after the other
+                      -> CPU from the process's own clock (to the nanosecond), growth by the Theil-Sen slope
+    the same again with an application that does nothing
+                      -> what of the time is the server's and ours, and no wait of the application
+    1 and n again with preloading
+
+The waiting share is 1 - CPU / service time, and service time is what the client sees less what the client and the
+kernel take, which the idle application shows: with it a request is all CPU. What the worker or we waited
+for a CPU (schedstat) is left out: that wait is the machine's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import fmean
+from time import monotonic
+
+from tonnage.capacity import trend
+from tonnage.capacity.footprint import Footprint, Link, Weight
+from tonnage.capacity.private import Private, private
+from tonnage.capacity.visits import Visitor
+from tonnage.config.sources import Loaded
+from tonnage.errors import BootError, MeasureError
+from tonnage.system import connections, memory
+from tonnage.system.cputime import Turn, turns, used_ns
+
+NOTHING = {"wsgi": "tonnage.capacity.nothing:wsgi", "asgi": "tonnage.capacity.nothing:asgi"}
+PATIENCE_S = 60.0
+PROBE_S = 2.0  # for the first answer of a path: what takes longer is not asked for a thousand times
+ROUNDS = 3  # of all paths, until a worker counts as warm
+MOST_ROUNDS = 40  # where somebody else takes the requests
+IDLE_REQUESTS = 300
+SAMPLES = 25  # of memory, for the slope
+SETTLING = 5  # of these, at the beginning, that are not looked at
+PEEK_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    requests: int = 1000
+    seconds: float = 30.0  # not more for them
+    workers: int = 3  # n
+
+
+NORMAL = Effort()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the application is asked for."""
+
+    kind: str  # wsgi or asgi
+    paths: tuple[str, ...]
+    host: str = "localhost"
+
+
+def measure(
+    loaded: Loaded, ask: Ask, effort: Effort = NORMAL, tell: Callable[[str], object] = lambda _: None
+) -> Footprint:
+    """Raises MeasureError, BootError, ConfigError. `tell` hears what is being done."""
+    config, notes = loaded.config, list[str]()
+    words = ["--worker-class", "asgi"] if ask.kind == "asgi" and config.worker_class == "sync" else []
+    tell("one worker and several, each loading the application for itself")
+    with private(loaded, *words, "--no-preload") as server:
+        ask, refused = _answered(server, ask)
+        notes += refused
+        plain, seen = _weigh(server, ask, effort, preload=False)
+        server.scale(1)
+        tell(f"{effort.requests} requests, one after the other")
+        course = _run(server, ask, effort.requests, effort.seconds)
+    tell("an application that does nothing, for comparison")
+    with private(loaded, *words, "--no-preload", app=NOTHING[ask.kind]) as server:
+        idle = _run(server, Ask(ask.kind, ("/",), ask.host), IDLE_REQUESTS, effort.seconds)
+    tell("the same with preloading")
+    preloaded = None
+    try:
+        with private(loaded, *words, "--preload") as server:
+            preloaded, _ = _weigh(server, ask, effort, preload=True)
+    except (BootError, MeasureError) as exc:
+        notes.append(f"not measured with preload_app: {str(exc).splitlines()[0]}")
+    if course.requests < effort.requests:
+        notes.append(f"growth is from {course.requests} requests only: more did not fit into {effort.seconds:g} s")
+    service_s = max(course.wall_s - max(0.0, idle.wall_s - idle.cpu_s), course.cpu_s, 1e-9)
+    return Footprint(
+        app=config.wsgi_app or "",
+        worker_class="asgi" if words else config.worker_class,
+        threads=config.threads,
+        paths=ask.paths,
+        requests=course.requests,
+        plain=plain,
+        preloaded=preloaded,
+        growth_octets_per_1k=max(0.0, course.growth * 1000),
+        cpu_s_per_request=course.cpu_s,
+        service_s_per_request=service_s,
+        waiting_share=max(0.0, 1.0 - course.cpu_s / service_s),
+        os_threads=seen.threads,
+        files=seen.files,
+        links=tuple(Link(address, count) for address, count in sorted(seen.links.items())),
+        notes=(*notes, *course.notes),
+    )
+
+
+def _answered(server: Private, ask: Ask) -> tuple[Ask, list[str]]:
+    """Without what is answered by an error, or not at all: that says nothing about the rest."""
+    answers = {path: _answer(server, ask, path) for path in ask.paths}
+    good = tuple(path for path, problem in answers.items() if not problem)
+    bad = [f"GET {path} {problem}, and is left out" for path, problem in answers.items() if problem]
+    if not good:
+        told = "; ".join(f"GET {path} {problem}" for path, problem in answers.items())
+        raise MeasureError(f"there is nothing to measure, name other paths with --paths: {told}")
+    return Ask(ask.kind, good, ask.host), bad
+
+
+def _answer(server: Private, ask: Ask, path: str) -> str:
+    """What is wrong with it, or ""."""
+    visitor = Visitor(server.path, ask.host, PROBE_S)
+    try:
+        visit = visitor.get(path)
+    except MeasureError:
+        server.wait(lambda seen: seen.ready == seen.want and not any(worker.in_flight for worker in seen.workers))
+        return f"is not answered within {PROBE_S:g} s"
+    finally:
+        visitor.close()
+    if visit.wall_s > PROBE_S:
+        return f"takes {visit.wall_s:.1f} s"
+    return f"is answered by {visit.status}" if visit.status >= 400 else ""
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Seen:
+    """The most there was of each, in one worker."""
+
+    threads: int
+    files: int
+    links: Counter[str]
+
+
+def _weigh(server: Private, ask: Ask, effort: Effort, *, preload: bool) -> tuple[Weight, Seen]:
+    (first,) = server.workers()
+    with _watched(first.pid) as seen:
+        _warm(server, ask, 1)
+    base = _sum(server.others())
+    alone = base + _share(first.pid)
+    server.scale(effort.workers)
+    _warm(server, ask, effort.workers)
+    together = _sum([*server.others(), *(worker.pid for worker in server.workers())])
+    further = max(0, together - alone) // (effort.workers - 1)
+    return Weight(preload, effort.workers, base, alone - base, further, server.booted_s), seen
+
+
+def _warm(server: Private, ask: Ask, workers: int) -> None:
+    """Until each worker has had enough requests; on new connections, so that any may get any. Raises MeasureError."""
+    wanted = ROUNDS * len(ask.paths)
+    visitors = [Visitor(server.path, ask.host, PATIENCE_S) for _ in range(workers)]
+    for _ in range(MOST_ROUNDS):
+        problems = list[MeasureError]()
+        threads = [threading.Thread(target=_tour, args=(visitor, ask.paths, problems)) for visitor in visitors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if problems:
+            raise problems[0]
+        found = server.workers()
+        if len(found) == workers and all(worker.requests >= wanted for worker in found):
+            return
+    raise MeasureError(f"after {MOST_ROUNDS} rounds not every one of {workers} workers has had {wanted} requests")
+
+
+def _tour(visitor: Visitor, paths: tuple[str, ...], problems: list[MeasureError]) -> None:
+    try:
+        for path in paths * ROUNDS:
+            visitor.get(path, keep=False)
+    except MeasureError as exc:
+        problems.append(exc)
+
+
+@contextmanager
+def _watched(pid: int) -> Iterator[Seen]:
+    """Meanwhile: a connection may be open for the time of one request only."""
+    seen, is_over = Seen(0, 0, Counter()), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(PEEK_S):
+            with suppress(OSError):  # it is gone, which whoever asks it will say
+                _peek(pid, seen)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        thread.join()
+    _peek(pid, seen)
+    seen.files = _count(f"/proc/{pid}/fd")
+
+
+def _peek(pid: int, seen: Seen) -> None:
+    seen.links |= connections.peers(pid)
+    seen.threads = max(seen.threads, _count(f"/proc/{pid}/task"))
+
+
+def _count(directory: str) -> int:
+    return sum(1 for _ in Path(directory).iterdir())
+
+
+def _sum(pids: Sequence[int]) -> int:
+    return sum(_share(pid) for pid in pids)
+
+
+def _share(pid: int) -> int:
+    sample = memory.measure(pid)
+    if sample.pss is None:
+        raise MeasureError(f"the kernel does not show what process {pid} takes (smaps_rollup; CAP_SYS_PTRACE)")
+    return sample.pss
+
+
+# -- time and growth ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One worker, one request at a time. Means."""
+
+    requests: int
+    cpu_s: float
+    wall_s: float  # seen by the client, without the time that either of us had to wait for a CPU
+    growth: float  # octets per request
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Meter:
+    pid: int
+    visitor: Visitor
+    walls_s: list[float]
+    queued_s: float = 0.0  # for want of a CPU
+    is_blind: bool = True  # to that
+
+    def visit(self, path: str) -> None:
+        before = turns(self.pid)
+        visit = self.visitor.get(path)
+        worked = [_between(before.get(thread), turn) for thread, turn in turns(self.pid).items()]
+        self.is_blind = self.is_blind and not any(each.used_ns for each in worked)
+        busiest = max(worked, key=lambda each: each.used_ns, default=Turn(0, 0))  # others may queue while it waits
+        queued_s = min(visit.wall_s, visit.queued_s + busiest.queued_ns / 1e9)
+        self.queued_s += queued_s
+        self.walls_s.append(visit.wall_s - queued_s)
+
+    def notes(self) -> Iterator[str]:
+        if self.is_blind:
+            yield "this kernel does not tell who waits for a CPU (schedstat): measure while there is no other load"
+        elif self.queued_s > sum(self.walls_s):
+            yield f"other load kept us from the CPUs for {self.queued_s:.1f} s, not counted: better measure without it"
+
+
+def _between(before: Turn | None, after: Turn) -> Turn:
+    if before is None:  # a new thread
+        return after
+    return Turn(after.used_ns - before.used_ns, after.queued_ns - before.queued_ns)
+
+
+def _run(server: Private, ask: Ask, most: int, seconds: float) -> Course:
+    """Raises MeasureError, also when the worker is replaced meanwhile: then its clock has stopped."""
+    (worker,) = server.workers()
+    meter = Meter(worker.pid, Visitor(server.path, ask.host, PATIENCE_S), [])
+    deadline, every = monotonic() + seconds, max(1, most // SAMPLES)
+    grown = list[tuple[float, float]]()
+    try:
+        for path in ask.paths * ROUNDS:
+            meter.visitor.get(path)
+        began = used_ns(worker.pid)
+        for path in islice(cycle(ask.paths), most):
+            meter.visit(path)
+            done = len(meter.walls_s)
+            if done % every == 0:
+                grown.append((done, _share(worker.pid)))
+            if monotonic() > deadline and done >= len(ask.paths):
+                break
+        used_s = (used_ns(worker.pid) - began) / 1e9
+    except OSError as exc:
+        raise MeasureError(f"the worker was gone in the middle of it.\n{server.last_lines()}") from exc
+    finally:
+        meter.visitor.close()
+    done = len(meter.walls_s)
+    notes = tuple(meter.notes())
+    return Course(done, used_s / done, fmean(meter.walls_s), trend.slope(grown[SETTLING:]), notes)
