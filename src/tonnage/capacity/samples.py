@@ -31,9 +31,9 @@ def _found(call: object) -> Iterator[str]:
         yield from _django(sys.modules["django.urls"].get_resolver().url_patterns, "/")
         return
     for layer in _layers(call):
-        yield from _openapi(layer)
+        described = list(_openapi(layer))
+        yield from described or _routes(getattr(layer, "routes", None), "")
         yield from _flask(layer)
-        yield from _routes(getattr(layer, "routes", None), "")
 
 
 def _layers(call: object) -> Iterator[object]:

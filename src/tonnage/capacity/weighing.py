@@ -69,9 +69,8 @@ def measure(
 ) -> Footprint:
     """Raises MeasureError, BootError, ConfigError. `tell` hears what is being done."""
     config, notes = loaded.config, list[str]()
-    words = ["--worker-class", "asgi"] if ask.kind == "asgi" and config.worker_class == "sync" else []
     tell("one worker and several, each loading the application for itself")
-    with private(loaded, *words, "--no-preload") as server:
+    with private(loaded, "--no-preload") as server:
         ask, refused = _answered(server, ask)
         notes += refused
         plain, seen = _weigh(server, ask, effort, preload=False)
@@ -79,12 +78,12 @@ def measure(
         tell(f"{effort.requests} requests, one after the other")
         course = _run(server, ask, effort.requests, effort.seconds)
     tell("an application that does nothing, for comparison")
-    with private(loaded, *words, "--no-preload", app=NOTHING[ask.kind]) as server:
+    with private(loaded, "--no-preload", app=NOTHING[ask.kind]) as server:
         idle = _run(server, Ask(ask.kind, ("/",), ask.host), IDLE_REQUESTS, effort.seconds)
     tell("the same with preloading")
     preloaded = None
     try:
-        with private(loaded, *words, "--preload") as server:
+        with private(loaded, "--preload") as server:
             preloaded, _ = _weigh(server, ask, effort, preload=True)
     except (BootError, MeasureError) as exc:
         notes.append(f"not measured with preload_app: {str(exc).splitlines()[0]}")
@@ -93,7 +92,7 @@ def measure(
     service_s = max(course.wall_s - max(0.0, idle.wall_s - idle.cpu_s), course.cpu_s, 1e-9)
     return Footprint(
         app=config.wsgi_app or "",
-        worker_class="asgi" if words else config.worker_class,
+        worker_class="asgi" if ask.kind == "asgi" else config.worker_class,
         threads=config.threads,
         paths=ask.paths,
         requests=course.requests,
@@ -222,6 +221,12 @@ def _sum(pids: Sequence[int]) -> int:
     return sum(_share(pid) for pid in pids)
 
 
+def _own(pid: int) -> int:
+    """What is in no file: the rest depends on who else has mapped the same libraries at the moment."""
+    found = memory.anonymous(pid)
+    return found.rss if found is not None else _share(pid)
+
+
 def _share(pid: int) -> int:
     sample = memory.measure(pid)
     if sample.pss is None:
@@ -288,7 +293,7 @@ def _run(server: Private, ask: Ask, most: int, seconds: float) -> Course:
             meter.visit(path)
             done = len(meter.walls_s)
             if done % every == 0:
-                grown.append((done, _share(worker.pid)))
+                grown.append((done, _own(worker.pid)))
             if monotonic() > deadline and done >= len(ask.paths):
                 break
         used_s = (used_ns(worker.pid) - began) / 1e9

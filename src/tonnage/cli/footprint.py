@@ -34,7 +34,7 @@ def run(argv: Sequence[str], load: Callable[[Sequence[str]], Loaded]) -> int:
     return 0
 
 
-def weigh(loaded: Loaded, paths: Sequence[str] = (), effort: Effort = NORMAL) -> Footprint:
+def weigh(loaded: Loaded, asked: Sequence[str] = (), effort: Effort = NORMAL) -> Footprint:
     """Says on stderr what it does. Raises ConfigError, BootError, MeasureError."""
     if loaded.obstacles:
         raise ConfigError("; ".join(loaded.obstacles))
@@ -45,25 +45,26 @@ def weigh(loaded: Loaded, paths: Sequence[str] = (), effort: Effort = NORMAL) ->
         raise BootError(outcome.problem)
     offered = outcome.seen["paths"]
     assert isinstance(offered, list)
-    ask = Ask(outcome.kind, tuple(paths or map(str, offered)), str(outcome.seen["host"]))
+    ask = Ask(outcome.kind, tuple(asked or map(str, offered)), str(outcome.seen["host"]))
     return measure(loaded, ask, effort, lambda text: print(f"measuring: {text}", file=sys.stderr, flush=True))
 
 
 def parser() -> Parser:
     result = Parser(prog="tonnage footprint", add_help=False, allow_abbrev=False, argument_default=SUPPRESS)
     result.add_argument("--json", action="store_true", default=False)
-    result.add_argument("--paths", type=_paths, default=())
+    result.add_argument("--paths", type=paths, default=())
     result.add_argument("--requests", type=_at_least(1), default=NORMAL.requests)
     result.add_argument("--seconds", type=_at_least(1), default=NORMAL.seconds)
     result.add_argument("--processes", type=_at_least(2), default=NORMAL.workers)
     return result
 
 
-def _paths(text: str) -> tuple[str, ...]:
-    paths = tuple(path.strip() for path in text.split(","))
-    if not all(path.startswith("/") and path.isascii() and " " not in path for path in paths):
+def paths(text: str) -> tuple[str, ...]:
+    """For argparse."""
+    found = tuple(path.strip() for path in text.split(","))
+    if not all(path.startswith("/") and path.isascii() and " " not in path for path in found):
         raise ArgumentTypeError(f"{text!r} must be paths from the root, with commas between them: /,/search?q=x")
-    return paths
+    return found
 
 
 def _at_least(least: int) -> Callable[[str], int]:

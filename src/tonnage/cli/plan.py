@@ -22,6 +22,7 @@ from tonnage.capacity.database import Budget, by_hand, from_object
 from tonnage.capacity.facts import Facts, gather
 from tonnage.capacity.footprint import Footprint
 from tonnage.capacity.planner import Plan, Wishes
+from tonnage.cli.footprint import paths, weigh
 from tonnage.cli.trial import load_in_child
 from tonnage.config import values
 from tonnage.config.command_line import Parser
@@ -40,7 +41,7 @@ def run(argv: Sequence[str], load: Callable[[Sequence[str]], Loaded]) -> int:
     if own.instances and own.target_rps is None:
         raise UsageError("--instances needs --target-rps: how many requests a second they shall carry")
     kind, found = look(config)
-    measured = read(own.footprint)
+    measured = weigh(loaded, own.paths) if own.footprint is None else read(own.footprint)
     made = planner.plan(machine(config), measured, budgets(found, own), wishes(loaded, kind, own))
     tell(made, own)
     if own.write is not None:
@@ -58,6 +59,7 @@ def parser() -> Parser:
     result.add_argument("--force", action="store_true", default=False)
     result.add_argument("--write", type=Path, default=None)
     result.add_argument("--footprint", type=Path, default=None)
+    result.add_argument("--paths", type=paths, default=())
     result.add_argument("--target-rps", type=_positive, default=None)
     result.add_argument("--p95", type=_seconds, default=None)
     result.add_argument("--instances", default=None)
@@ -129,9 +131,7 @@ def budgets(found: Sequence[Budget], own: Namespace) -> tuple[Budget, ...]:
     return tuple(replace(budget, **said) for budget in found)
 
 
-def read(file: Path | None) -> Footprint:
-    if file is None:
-        raise UsageError("plan needs --footprint FILE: what one worker costs, as measured")
+def read(file: Path) -> Footprint:
     try:
         return footprints.from_object(json.loads(file.read_text(encoding="utf-8")))
     except OSError as exc:
