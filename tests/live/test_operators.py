@@ -1,19 +1,39 @@
 """tonnage status, reload and stop, from another terminal."""
 
 import json
+import os
+import shlex
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.live.apps import HELD, HELLO, Gate, write_app
-from tests.live.server import Ended, run, serve
+from tests.live.server import PATIENCE_S, Ended, command, run, serve
 
 CONTROL = ["--control-socket", "control"]
 
 
-def ask(command: str, *words: str, cwd: Path) -> Ended:
-    return run(command, *words, *CONTROL, cwd=cwd)
+STRANGER = """
+import os, socket, sys
+
+os.setuid(65534)
+sock = socket.socket(socket.AF_UNIX)
+sock.connect(chr(0) + sys.argv[1])
+try:
+    sock.send(b'{"request": "stop"}')
+    assert sock.recv(100) == b""
+except OSError:  # it was closed before we could ask
+    pass
+print("sent away")
+"""
+
+
+def ask(name: str, *words: str, cwd: Path) -> Ended:
+    return run(name, *words, *CONTROL, cwd=cwd)
 
 
 def test_status_tells_what_every_worker_does(tmp_path: Path, workers: list[str]) -> None:
@@ -104,6 +124,29 @@ def test_without_a_control_socket_it_serves_all_the_same(tmp_path: Path) -> None
     with serve("app", "--control-socket", "no/such/place", cwd=tmp_path) as server:
         server.log.wait_for(r"\[INFO\] No control socket: .*no/such: No such file or directory\.|No control socket: ")
         assert server.get().status == 200
+
+
+def test_where_nothing_can_be_written_it_is_still_reached_and_nobody_else_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a read-only container: /run, and the place in /tmp, are mounted so in a mount namespace of the server."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("NOT ROOT, or no unshare(1): nobody has seen the control socket of a read-only container")
+    write_app(tmp_path, HELLO)
+    Path("/tmp/tonnage-0").mkdir(mode=0o700, exist_ok=True)
+    read_only = " && ".join(f"mount -t tmpfs -o ro none {place}" for place in ("/run", "/tmp/tonnage-0"))
+    script = f'{read_only} && exec "$@"'
+    monkeypatch.setenv("TONNAGE", shlex.join(["unshare", "-m", "sh", "-c", script, "sh", *command()]))
+    with serve("app", "--pid", "pid", cwd=tmp_path) as server:
+        monkeypatch.delenv("TONNAGE")
+        name = f"@tonnage-0-{server.pid}"
+        server.log.wait_for(f"Control socket: {name} .*Only user 0 and root are answered")
+        for words in (["--pid", "pid"], ["--control-socket", name]):
+            assert run("status", *words, cwd=tmp_path).stdout.startswith(f"supervisor {server.pid} ")
+        args = [sys.executable, "-c", STRANGER, name[1:]]
+        told = subprocess.run(args, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+        assert told.stdout == "sent away\n"
+        assert run("stop", "--pid", "pid", cwd=tmp_path).code == 0
 
 
 def test_workers_are_added_and_removed_and_never_the_last_one(tmp_path: Path) -> None:

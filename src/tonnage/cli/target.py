@@ -19,6 +19,7 @@ from tonnage.config.sources import load
 from tonnage.control import places
 from tonnage.control.client import Client
 from tonnage.control.overview import Overview
+from tonnage.control.places import ABSTRACT
 from tonnage.control.requests import Done, Note, Request, Status
 from tonnage.errors import ConfigError, ControlError, UsageError
 from tonnage.system.pidfile import holder_of
@@ -50,7 +51,8 @@ def connect(words: Words, environ: Mapping[str, str] | None = None) -> tuple[Cli
     where = {name: config for name in ("control_socket", "pidfile") if getattr(config, name)}
     named = [name for name in where if name in flags] or list(where)
     if "control_socket" in named:
-        return Client(Path(config.chdir, str(config.control_socket))), config
+        named_path = str(config.control_socket)
+        return Client(Path(named_path) if named_path.startswith(ABSTRACT) else Path(config.chdir, named_path)), config
     if named:
         return by_pid(_running(Path(config.chdir, str(config.pidfile))), environ), config
     return _only_one(environ), config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tonnage.control import places
 from tonnage.control.requests import Answer, Done, Request
 from tonnage.control.wire import LONGEST_ANSWER, Lines, decode_answer, encode_request
 from tonnage.errors import ControlError
@@ -25,13 +27,17 @@ class Client:
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sock.settimeout(PATIENCE_S)
         try:
-            self._sock.connect(str(path))
+            self._sock.connect(places.address(path))
         except OSError as exc:
             self._sock.close()
             raise ControlError(f"no server answers at {path}: {exc.strerror or exc}") from exc
         self._sock.settimeout(None)
         found = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-        self.pid: int = CREDENTIALS.unpack(found)[0]  # who listens there; 0: in a pid namespace that we do not see
+        self.pid: int  # who listens there; 0: in a pid namespace that we do not see
+        self.pid, uid, _ = CREDENTIALS.unpack(found)
+        if str(path).startswith("@") and not places.may_answer(path, os.geteuid(), uid):
+            self._sock.close()
+            raise ControlError(f"{path} is answered by user {uid}, who may be anybody")
 
     def ask(self, request: Request) -> Iterator[Answer]:
         """Answers as they come, to be read to the last, which is Done.

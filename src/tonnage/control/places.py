@@ -2,6 +2,9 @@
 
 One file per supervisor, called by its pid, in a directory that nobody else may write to: two servers never take the
 socket from each other, and nobody can put a false one in its place.
+
+Where nothing can be written, as in a read-only container, it is an abstract socket instead (unix(7)): a name, shown as
+@NAME, that everybody in the same network namespace can connect to. There both sides ask the kernel who the other is.
 """
 
 from __future__ import annotations
@@ -15,12 +18,30 @@ from contextlib import suppress
 from pathlib import Path
 
 SUFFIX = ".ctl"
+ABSTRACT = "@tonnage-"
 HEIR = ".2"  # as Gunicorn calls the pid file of a new supervisor while the old one lives
 
 
 def for_server(pid: int, uid: int, environ: Mapping[str, str], root: Path = Path("/")) -> tuple[Path, ...]:
     """Paths to try, the best first."""
     return tuple(each / f"{pid}{SUFFIX}" for each in _own(uid, environ, root))
+
+
+def abstract(pid: int, uid: int) -> Path:
+    """For where there is no directory to write to."""
+    return Path(f"{ABSTRACT}{uid}-{pid}")
+
+
+def address(path: Path) -> str:
+    """As for connect(2) and bind(2)."""
+    text = str(path)
+    return f"\0{text[1:]}" if text.startswith("@") else text
+
+
+def may_answer(path: Path, uid: int, peer: int) -> bool:
+    """Whether who listens at an abstract name, user `peer`, may be believed by `uid`: anybody may take any name."""
+    owner = path.name.removeprefix(ABSTRACT).partition("-")[0]
+    return peer in (0, uid) or (uid == 0 and owner == str(peer))
 
 
 def _own(uid: int, environ: Mapping[str, str], root: Path) -> list[Path]:
@@ -71,7 +92,20 @@ def find(uid: int, environ: Mapping[str, str], root: Path = Path("/")) -> dict[i
             for path in sorted(directory.glob(f"*{SUFFIX}")):
                 if path.stem.isdecimal() and path.is_socket():
                     found.setdefault(int(path.stem), path)
+    for path, owner in _abstract(root):
+        if uid in (0, owner):
+            found.setdefault(int(path.name.rpartition("-")[2]), path)
     return found
+
+
+def _abstract(root: Path) -> Iterator[tuple[Path, int]]:
+    """All such names in this network namespace, and whose they say to be."""
+    with suppress(OSError):  # no Linux
+        for line in (root / "proc/net/unix").read_bytes().splitlines():
+            name = line.rpartition(b" ")[2].decode("ascii", "replace")
+            owner, _, pid = name.removeprefix(ABSTRACT).partition("-")
+            if name.startswith(ABSTRACT) and owner.isdecimal() and pid.isdecimal():
+                yield Path(name), int(owner)
 
 
 def _all(uid: int, environ: Mapping[str, str], root: Path) -> Iterator[tuple[Path, int]]:

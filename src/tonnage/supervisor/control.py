@@ -62,7 +62,8 @@ def where(path: str | None, mode: int, environ: Mapping[str, str]) -> Where:
     """What the settings mean, for the supervisor that this process is."""
     if path is not None:
         return Where((Path(path).absolute(),), mode)  # a later chdir must not move it
-    return Where(places.for_server(os.getpid(), os.geteuid(), environ), mode, is_default=True)
+    pid, uid = os.getpid(), os.geteuid()
+    return Where((*places.for_server(pid, uid, environ), places.abstract(pid, uid)), mode, is_default=True)
 
 
 def heir(place: Where) -> Where:
@@ -99,7 +100,13 @@ class Control:
     @property
     def path(self) -> Path | None:
         listener = self._listener
-        return Path(listener.address.path) if listener and isinstance(listener.address, UnixAddress) else None
+        address = listener.address if listener is not None else None
+        return Path(address.path) if isinstance(address, UnixAddress) and not address.abstract else None
+
+    @property
+    def _is_abstract(self) -> bool:
+        address = self._listener.address if self._listener is not None else None
+        return isinstance(address, UnixAddress) and address.abstract
 
     def open(self, place: Where) -> None:
         """A socket, or one line in the log that there is none."""
@@ -111,7 +118,15 @@ class Control:
                 problem = problem or _why(path, exc)
             else:
                 self._selector.register(self._listener.sock, selectors.EVENT_READ, self._accept)
-                self._log.debug("Control socket: %s", path)
+                if place.is_default and self._is_abstract:
+                    self._log.info(
+                        "Control socket: %s (%s). Only user %d and root are answered.",
+                        path,
+                        problem.rstrip("."),
+                        os.geteuid(),
+                    )
+                else:
+                    self._log.debug("Control socket: %s", path)
                 return
         self._log.info(
             "No control socket: %s. `tonnage status`, `reload`, `stop` and `upgrade` cannot reach this server, signals "
@@ -180,6 +195,9 @@ class Control:
         assert self._listener is not None
         with suppress(OSError):  # it was in a hurry, or we are out of descriptors: level-triggered, we shall be back
             sock, _ = self._listener.sock.accept()
+            if self._is_abstract and _uid(sock) not in (0, os.geteuid()):  # the file's mode keeps others out elsewhere
+                sock.close()
+                return
             sock.setblocking(False)
             peer = Peer(sock, _who(sock))
             self._peers.append(peer)
@@ -279,13 +297,18 @@ class Relay(logging.Handler):
 
 def _listen(path: Path, place: Where) -> Listener:
     """Raises BindError or OSError."""
-    if place.is_default:
+    if place.is_default and not str(path).startswith("@"):
         places.prepare(path.parent)
-    return open_listeners([UnixAddress(str(path))], backlog=BACKLOG, umask=0o777 & ~place.mode)[0]
+    return open_listeners([UnixAddress(places.address(path))], backlog=BACKLOG, umask=0o777 & ~place.mode)[0]
 
 
 def _why(path: Path, exc: Exception) -> str:
     return f"{path.parent}: {exc.strerror}" if isinstance(exc, OSError) else str(exc)
+
+
+def _uid(sock: socket.socket) -> int:
+    uid: int = CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))[1]
+    return uid
 
 
 def _who(sock: socket.socket) -> str:

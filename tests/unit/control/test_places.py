@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tonnage.control import places
 from tonnage.control.places import find, for_server, is_safe, prepare
 
 UID = os.geteuid()
@@ -95,3 +96,29 @@ def test_root_finds_everybodys_where_only_they_can_have_put_it(tmp_path: Path) -
         os.chown(tmp_path / place, owner, owner)
     assert set(find(0, {}, tmp_path)) == {5, 7}
     assert set(find(33, {}, tmp_path)) == {5}
+
+
+# -- where nothing can be written --------------------------------------------------------------------------------------
+
+
+def test_abstract_names_are_found_by_whom_they_concern(tmp_path: Path) -> None:
+    (tmp_path / "proc/net").mkdir(parents=True)
+    names = ["@tonnage-7-100", "@tonnage-8-101", "@tonnage-x-102", "@tonnage-7", "/run/tonnage/5.ctl", "@other-7-9"]
+    rows = [f"0000000000000000: 00000002 00000000 00010000 0001 01 {n} {name}" for n, name in enumerate(names)]
+    (tmp_path / "proc/net/unix").write_text("\n".join(["Num RefCount Protocol Flags Type St Inode Path", *rows, ""]))
+    assert places.find(7, {}, tmp_path) == {100: Path("@tonnage-7-100")}
+    assert places.find(0, {}, tmp_path) == {100: Path("@tonnage-7-100"), 101: Path("@tonnage-8-101")}
+    assert places.find(9, {}, tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("uid", "peer", "believed"),
+    [(7, 7, True), (7, 0, True), (7, 8, False), (0, 7, True), (0, 8, False), (0, 0, True)],
+)
+def test_an_abstract_name_is_believed_of_its_user_and_of_root(uid: int, peer: int, believed: bool) -> None:
+    assert places.may_answer(Path("@tonnage-7-100"), uid, peer) is believed
+
+
+def test_an_abstract_name_is_one_for_the_kernel_too() -> None:
+    assert places.address(places.abstract(100, 7)) == "\0tonnage-7-100"
+    assert places.address(Path("/run/x")) == "/run/x"

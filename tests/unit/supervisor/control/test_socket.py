@@ -146,7 +146,9 @@ def test_places_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert where("site.ctl", 0o660, {}) == Where((tmp_path / "site.ctl",), 0o660)
     default = where(None, 0o600, {"XDG_RUNTIME_DIR": "/run/user/7"})
     assert default.is_default
-    assert all(path.name == f"{os.getpid()}.ctl" for path in default.paths)
+    *files, last = default.paths
+    assert all(path.name == f"{os.getpid()}.ctl" for path in files)
+    assert str(last) == f"@tonnage-{os.geteuid()}-{os.getpid()}"
 
 
 # -- the client, for whom the server must be another process -----------------------------------------------------------
