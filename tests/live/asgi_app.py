@@ -1,0 +1,156 @@
+"""An ASGI application that does, by path, what an application may do, and what it should not."""
+
+from pathlib import Path
+
+from tests.live.apps import Gate
+
+APP = '''
+import asyncio, os, sys
+from gates import pass_gate
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+async def start(send, status=200, headers=(), **more):
+    await send({"type": "http.response.start", "status": status, "headers": list(headers), **more})
+
+async def content(send, body=b"", more=False):
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+async def hello(scope, receive, send):
+    await start(send)
+    await content(send, b"hello")
+
+async def facts(scope, receive, send):
+    await start(send)
+    await content(send, f"{len(asyncio.all_tasks())} {len(os.listdir('/proc/self/fd'))}".encode())
+
+async def echo(scope, receive, send):
+    await start(send)
+    more = True
+    while more:
+        event = await receive()
+        more = event["more_body"]
+        await content(send, event["body"], True)
+    await content(send)
+
+async def ignores_content(scope, receive, send):
+    await hello(scope, receive, send)
+
+async def reads(scope, receive, send):
+    say("read " + (await receive())["type"])
+
+async def listens(scope, receive, send):
+    assert (await receive())["type"] == "http.request"
+    await asyncio.to_thread(pass_gate, "listens")
+    say("heard " + (await receive())["type"])
+    say("heard " + (await receive())["type"])
+
+async def never(scope, receive, send):
+    await asyncio.to_thread(pass_gate, "never")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        say("the application was cancelled")
+
+async def background(scope, receive, send):
+    await hello(scope, receive, send)
+    await asyncio.to_thread(pass_gate, "background")
+    say("the background work is done")
+
+async def floods(scope, receive, send):
+    await start(send)
+    try:
+        while True:
+            await content(send, bytes(65536), True)
+    except (OSError, asyncio.CancelledError) as exc:  # by what is noticed first: the reset, or the end and the grace
+        say(f"send raised {type(exc).__name__}")
+
+async def returns_early(scope, receive, send):
+    pass
+
+async def returns_without_end(scope, receive, send):
+    await start(send)
+    await content(send, b"some", True)
+
+async def raises_at_once(scope, receive, send):
+    raise RuntimeError("on purpose")
+
+async def raises_after_start(scope, receive, send):
+    await start(send)
+    raise RuntimeError("on purpose")
+
+async def raises_in_content(scope, receive, send):
+    await start(send)
+    await content(send, b"some", True)
+    raise RuntimeError("on purpose")
+
+async def starts_twice(scope, receive, send):
+    await start(send)
+    await start(send)
+
+async def splits(scope, receive, send):
+    await start(send, headers=[(b"x", b"a\\r\\nb: c")])
+    await content(send)
+
+async def exits(scope, receive, send):
+    sys.exit(1)
+
+async def status(scope, receive, send):
+    await start(send, int(scope["query_string"]))
+    await content(send)
+
+async def trailers(scope, receive, send):
+    told = "http.response.trailers" in scope["extensions"]
+    await start(send, trailers=told)
+    await content(send, b"told" if told else b"not told")
+    if told:
+        await send({"type": "http.response.trailers", "headers": [(b"x-sum", b"1")], "more_trailers": True})
+        await send({"type": "http.response.trailers", "headers": [(b"x-more", b"2")]})
+
+async def hints(scope, receive, send):
+    await send({"type": "http.response.early_hint", "links": [b"</style.css>; rel=preload"]})
+    await hello(scope, receive, send)
+
+async def path(scope, receive, send):
+    await start(send, headers=[(b"content-type", b"text/x")])
+    await send({"type": "http.response.pathsend", "path": os.path.abspath("big")})
+
+async def slow(scope, receive, send):
+    await asyncio.to_thread(pass_gate, "slow")
+    await start(send)
+    await content(send, b"slow")
+
+async def blocks(scope, receive, send):
+    pass_gate("blocks")
+    await hello(scope, receive, send)
+
+async def contexts(scope, receive, send):
+    """What frameworks ask of a task, before and after it was suspended."""
+    task = asyncio.current_task()
+    assert asyncio.get_running_loop() is not None
+    async with asyncio.timeout(30):
+        if scope["query_string"]:
+            await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        assert asyncio.current_task() is task
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0))
+        await hello(scope, receive, send)
+
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    await globals()[scope["path"][1:]](scope, receive, send)
+'''
+MOST = 8 << 20
+
+
+def gate_at(directory: Path, name: str) -> Gate:
+    """A new one: the directory is that of many tests."""
+    for end in ("reached", "opened"):
+        (directory / f"{name}.{end}").unlink(missing_ok=True)
+    return Gate(directory, name)
