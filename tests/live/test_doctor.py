@@ -63,7 +63,7 @@ def test_a_backlog_that_the_kernel_cuts_is_read_back_and_fails_a_strict_run(tmp_
 
 @pytest.fixture
 def small() -> Iterator[tuple[str, ...]]:
-    """Half a CPU, 64 MiB and 20 processes: what a command is to be run with, to be in there."""
+    """Half a CPU, 80 MiB and 20 processes: what a command is to be run with, to be in there."""
     with ExitStack() as made:
         doors = []
         for controller in ("cpu", "memory", "pids"):
@@ -86,8 +86,8 @@ def _limit(controller: str, group: Group) -> None:
     values = {
         ("cpu", 1): ("cpu.cfs_quota_us", "50000"),
         ("cpu", 2): ("cpu.max", "50000 100000"),
-        ("memory", 1): ("memory.limit_in_bytes", str(64 << 20)),
-        ("memory", 2): ("memory.max", str(64 << 20)),
+        ("memory", 1): ("memory.limit_in_bytes", str(80 << 20)),
+        ("memory", 2): ("memory.max", str(80 << 20)),
         ("pids", 1): ("pids.max", "20"),
         ("pids", 2): ("pids.max", "20"),
     }
@@ -100,7 +100,7 @@ def _limit(controller: str, group: Group) -> None:
 def test_in_a_small_container_every_cap_is_named_with_its_file(tmp_path: Path, small: tuple[str, ...]) -> None:
     write_app(tmp_path, HELLO + "ballast = bytearray(b'x') * (20 << 20)\n")
     seen = found("app", "--workers", "4", "--threads", "4", "--worker-class", "gthread", cwd=tmp_path, before=small)
-    for name, effective in (("cpus", "0.5"), ("memory", " of 64 MiB"), ("tasks", "")):
+    for name, effective in (("cpus", "0.5"), ("memory", " of 80 MiB"), ("tasks", "")):
         assert seen[name]["verdict"] == "cap", seen[name]
         assert effective in seen[name]["effective"]
         assert f"tonnage-doctor-{os.getpid()}" in seen[name]["source"]
@@ -135,6 +135,15 @@ def test_the_example_site_as_on_a_laptop_is_not_for_the_world(tmp_path: Path) ->
     assert [seen[name]["verdict"] for name in ("debug", "ALLOWED_HOSTS")] == ["risk", "risk"]
     seen = found("mysite.wsgi", cwd=site, ALLOWED_HOSTS="example.com")
     assert [seen[name]["verdict"] for name in ("debug", "ALLOWED_HOSTS")] == ["ok", "ok"]
+
+
+def test_what_a_server_that_runs_already_takes_is_not_taken_by_others(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO + "ballast = bytearray(b'x') * (200 << 20)\n")
+    with serve("app", "--workers", "2", cwd=tmp_path, bind="unix:app.sock") as server:
+        bind = server.urls[0]
+        ours = found("--bind", bind, cwd=tmp_path)
+        assert ours["running now"]["effective"] == f"pid {server.pid} with 2 workers"
+        assert "running now" not in found("--bind", "unix:other.sock", cwd=tmp_path)
 
 
 def test_a_run_without_strict_ends_well_whatever_it_finds(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from tonnage.capacity.application import Application, application, examine
@@ -14,15 +16,20 @@ from tonnage.capacity.checks import exposure, front, limits
 from tonnage.capacity.facts import gather
 from tonnage.capacity.finding import BINDING, Finding, Verdict
 from tonnage.capacity.fronts import caddy, nginx
+from tonnage.cli import target
 from tonnage.cli.target import printable
 from tonnage.cli.trial import load_in_child
 from tonnage.config.command_line import Parser
 from tonnage.config.model import Config
 from tonnage.config.sources import Loaded
+from tonnage.config.values import TcpAddress
+from tonnage.control.overview import Overview
 from tonnage.errors import ConfigError
+from tonnage.system import memory, processes
 
 WIDTH = 120
 NAME = 26
+ANY = "0.0.0.0"  # noqa: S104  # what an empty host is shown as
 
 
 def run(argv: Sequence[str], load: Callable[[Sequence[str]], Loaded]) -> int:
@@ -49,12 +56,35 @@ def parser() -> Parser:
 def findings(config: Config) -> Iterator[Finding]:
     uid = os.geteuid() if config.user is None else config.user
     directory = str(Path(config.chdir, config.tmp_upload_dir)) if config.tmp_upload_dir else None
-    facts = gather(backlog=config.backlog, temporary=directory, uid=uid)
+    before = [seen for seen in target.all_running(os.environ) if is_followed(seen, config)]
+    held = _held([os.getpid(), *(pid for seen in before for pid in processes.family(seen.pid))])
+    facts = gather(backlog=config.backlog, temporary=directory, uid=uid, ours=held)
     app, problem = _application(config)
     if problem is not None:
         yield problem
+    yield from map(_running, before)
     yield from (each for check in limits.CHECKS if (each := check(facts, config, app)) is not None)
     yield from (each for check in exposure.CHECKS if (each := check(config, uid, app)) is not None)
+
+
+def is_followed(seen: Overview, config: Config) -> bool:
+    """Whether this one listens on an address of ours: then what it takes is not others', for it makes room for us."""
+    taken = {listener.url.partition("://")[2] or listener.url for listener in seen.listeners}
+    ours = {str(replace(each, host=each.host or ANY) if isinstance(each, TcpAddress) else each) for each in config.bind}
+    return not taken.isdisjoint(ours)
+
+
+def _running(seen: Overview) -> Finding:
+    because = "what it takes is not counted as used by others"
+    return Finding("running now", Verdict.NOTE, f"pid {seen.pid} with {len(seen.workers)} workers", "", because)
+
+
+def _held(pids: Iterable[int]) -> int:
+    total = 0
+    for pid in pids:
+        with suppress(OSError):  # gone meanwhile
+            total += memory.measure(pid).share
+    return total
 
 
 def _application(config: Config) -> tuple[Application | None, Finding | None]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +119,13 @@ def _only_one(environ: Mapping[str, str]) -> Client:
             raise ControlError(f"{len(found)} servers run here; {NAME_IT}:\n{choices}")
         others.pop_all()
         return found[0]
+
+
+def all_running(environ: Mapping[str, str]) -> Iterator[Overview]:
+    """Those that can be asked."""
+    for pid, path in sorted(places.find(os.geteuid(), environ).items()):
+        with suppress(ControlError), proven(path, pid) as client:  # left over, or of a version that speaks otherwise
+            yield look(client)
 
 
 def _described(client: Client) -> str:

@@ -7,16 +7,14 @@ is read once, here; what follows from that says Release.size, which is serve.py'
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 
 from tonnage.supervisor.cradle import Member
 from tonnage.supervisor.settings import Warm
 from tonnage.supervisor.state import NO_SLOT
-from tonnage.system import memory
+from tonnage.system import memory, processes
 
-PROC = Path("/proc")
 WRITTEN = (
     0.3  # of the pages that a worker shares with its zygote, those it comes to write to; 70 % stayed shared when a
 )
@@ -34,7 +32,7 @@ def weigh(worker: Member, everybody: Iterable[Member], before: int | None) -> Wa
         first=sample.pss,
         further=sample.pss if anonymous is None else _of_the_next(anonymous, preload=worker.cradle.has_zygote),
         server=_sum([os.getpid(), *zygote]),
-        all=_sum(pids | (set(_family(before)) if before is not None else set())),
+        all=_sum(pids | (set(processes.family(before)) if before is not None else set())),
         preload=worker.cradle.has_zygote,
         generation=worker.generation,
         is_asgi=worker.is_asgi,
@@ -55,11 +53,3 @@ def _sum(pids: Iterable[int]) -> int:
         with suppress(OSError):  # gone meanwhile, or it cannot be seen: then it counts as somebody else's
             total += memory.measure(pid).share
     return total
-
-
-def _family(pid: int) -> Iterator[int]:
-    """It, its children, and theirs."""
-    yield pid
-    with suppress(OSError):  # gone, or a kernel without CONFIG_PROC_CHILDREN
-        for child in (PROC / str(pid) / "task" / str(pid) / "children").read_text().split():
-            yield from _family(int(child))

@@ -5,7 +5,6 @@ net.* belongs to the network namespace, so a container has its own. ip(7), tcp(7
 
 from __future__ import annotations
 
-import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -40,5 +39,5 @@ def effective_backlog(requested: int, family: socket.AddressFamily) -> int | Non
 
 def _anywhere(family: socket.AddressFamily) -> tuple[str, int] | str:
     if family == socket.AF_UNIX:
-        return f"\0tonnage-backlog-{os.getpid()}"  # abstract: no file
+        return ""  # the kernel chooses an abstract name, so that there is no file (unix(7), autobind)
     return ("::1", 0) if family == socket.AF_INET6 else ("127.0.0.1", 0)

@@ -104,3 +104,11 @@ def set_title(role: str, name: str) -> None:
             Path("/proc/self/comm").write_text(f"tonnage-{role}"[:COMM_LENGTH])
     else:
         setproctitle(f"tonnage: {role} [{name}]")
+
+
+def family(pid: int, proc: Path = Path("/proc")) -> Iterator[int]:
+    """It, its children, and theirs."""
+    yield pid
+    with suppress(OSError):  # gone, or a kernel without CONFIG_PROC_CHILDREN
+        for child in (proc / str(pid) / "task" / str(pid) / "children").read_text().split():
+            yield from family(int(child), proc)

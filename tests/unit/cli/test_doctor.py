@@ -12,6 +12,9 @@ import pytest
 from tonnage.capacity.finding import Finding, Verdict
 from tonnage.cli import doctor
 from tonnage.cli.main import main
+from tonnage.config.model import Config
+from tonnage.config.values import address
+from tonnage.control.overview import ListenerView, Overview
 from tonnage.errors import UsageError
 
 APP = "def application(environ, start_response): ...\n"
@@ -155,6 +158,22 @@ def test_words_of_its_own_are_taken_off_wherever_they_stand() -> None:
     own, rest = doctor.parser().parse_known_args(["--strict", "app", "--front", "a", "-w", "2", "--front=b", "--json"])
     assert rest == ["app", "-w", "2"]
     assert (own.strict, own.json, own.front) == (True, True, [Path("a"), Path("b")])
+
+
+@pytest.mark.parametrize(
+    ("url", "bind", "followed"),
+    [
+        ("http://127.0.0.1:8000", "127.0.0.1:8000", True),
+        ("https://0.0.0.0:8000", ":8000", True),
+        ("http://[::1]:8000", "[::1]:8000", True),
+        ("unix:/run/app.sock", "unix:/run/app.sock", True),
+        ("unix:/run/app.sock", "unix:/run/other.sock", False),
+        ("http://127.0.0.1:8000", "127.0.0.1:8001", False),
+    ],
+)
+def test_a_server_on_an_address_of_ours_is_the_one_that_makes_room(url: str, bind: str, followed: bool) -> None:
+    seen = Overview("1", 7, "serving", 1, 1, 1.0, (ListenerView(url, 0, 1),), ())
+    assert doctor.is_followed(seen, Config(bind=(address("unix:/first"), address(bind)))) is followed
 
 
 def test_lines_are_broken_under_their_own_column_and_control_characters_are_shown() -> None:

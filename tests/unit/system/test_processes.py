@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tonnage.system import processes
-from tonnage.system.processes import end, how_it_ended, reap, set_title, tell, wait_gone
+from tonnage.system.processes import end, family, how_it_ended, reap, set_title, tell, wait_gone
 
 
 def sleeper(*ignored: int) -> int:
@@ -83,3 +83,11 @@ def test_the_title_is_whole_with_setproctitle(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "setproctitle", fake)
     processes.set_title("worker", "site")
     assert seen == ["tonnage: worker [site]"]
+
+
+def test_a_family_is_a_process_its_children_and_theirs(tmp_path: Path) -> None:
+    for pid, children in ((1, "2 3 "), (2, ""), (3, "4 ")):
+        task = tmp_path / str(pid) / "task" / str(pid)
+        task.mkdir(parents=True)
+        (task / "children").write_text(children)
+    assert list(family(1, tmp_path)) == [1, 2, 3, 4]  # 4 is gone already
