@@ -133,7 +133,7 @@ class Connection(Reading):
             raise LocalProtocolError("content outside a response")
         framing = self._framing
         if framing == state.CHUNKED:
-            return b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunk else b""
+            return b"".join((b"%x\r\n" % len(chunk), chunk, b"\r\n")) if chunk else b""
         if framing == state.COUNTED:
             size = len(chunk)
             if size <= self._left:

@@ -201,10 +201,11 @@ class Exchange(Conversation):
         return client.paused
 
     def part(self, content: bytes) -> bool:
-        octets = self._start() + self._framed(content)
         client = self.client
-        if octets:
-            client.transport.write(octets)
+        head = self._start() if self.stage == HEAD or client.lost or self.cut else b""
+        octets = self._framed(content)
+        if octets or head:
+            client.transport.write(head + octets)
         self.touched_ns = monotonic_ns()
         return client.paused
 
@@ -276,10 +277,11 @@ class Exchange(Conversation):
 
     def _framed(self, content: bytes) -> bytes:
         http = self.client.http
-        over = http.excess
         octets = http.data(content)
-        if http.sends_content:
-            self.sent += len(content) - (http.excess - over)
+        if octets:
+            self.sent += len(content)
+            if http.excess:  # of this piece: no octet of another one would fit
+                self.sent -= http.excess
         return octets
 
     def _complete(self) -> None:
