@@ -39,7 +39,7 @@ def reload_in_a_row(stage: Stage) -> None:
 
 
 def reload_some(stage: Stage) -> None:
-    _reload(stage, stage.pace.reloads // 8 or 1)
+    _reload(stage, stage.pace.reloads // 16 or 1)
 
 
 def _reload(stage: Stage, times: int) -> None:

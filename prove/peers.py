@@ -75,7 +75,7 @@ def tonnage() -> str:
 
 
 BINDS = "--workers $workers --bind 127.0.0.1:$port --bind unix:$unix --pid $pidfile --config $settings"
-WITH_THREADS = frozenset({"quiet", "reload", "reload-slow", "recycle-1", "stop-queue", "kill-worker"})
+WITH_THREADS = frozenset({"quiet", "reload-slow", "recycle-1", "stop-queue", "kill-worker"})
 TONNAGE = Peer(
     "tonnage sync",
     "tonnage",
@@ -101,7 +101,7 @@ GUNICORN = Peer(
 
 def threaded(peer: Peer, name: str) -> Peer:
     command = f"{peer.command} --worker-class gthread --threads 4"
-    return replace(peer, name=name, about="4 threads per worker", command=command)
+    return replace(peer, name=name, about="4 threads per worker", command=command, shows=WITH_THREADS)
 
 
 PEERS = (
@@ -114,7 +114,7 @@ PEERS = (
         command=f"$tonnage app:asgi {BINDS} --worker-class asgi",
     ),
     GUNICORN,
-    replace(threaded(GUNICORN, "gunicorn gthread"), shows=WITH_THREADS),
+    threaded(GUNICORN, "gunicorn gthread"),
     Peer(
         "uvicorn",
         "uvicorn",
