@@ -18,7 +18,7 @@ import pytest
 
 from tests.live.apps import write_app
 from tests.live.cells import cell
-from tests.live.server import PATIENCE_S, Running, serve
+from tests.live.server import PATIENCE_S, Running, command, serve
 from tests.live.test_postgres import postgres  # noqa: F401 -- a fixture
 from tonnage.capacity.advice import IDLE_CPUS
 from tonnage.system import processor
@@ -120,7 +120,7 @@ def test_too_few_workers(site: Path) -> None:
 
 def test_too_little_cpu(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with cell(512, 0.2) as made:
-        monkeypatch.setenv("TONNAGE", shlex.join(made.words))
+        monkeypatch.setenv("TONNAGE", shlex.join(made.within(command())))
         with serve("app", cwd=site) as server, load(server, "/burn"):
             assert "the quota of 0.2 CPUs was used up" in advice(server, "cpu")
 
@@ -141,7 +141,7 @@ def test_a_database_that_is_used_up(site: Path, postgres: str) -> None:  # noqa:
 
 def test_too_little_memory(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with cell(512) as made:
-        monkeypatch.setenv("TONNAGE", shlex.join(made.words))
+        monkeypatch.setenv("TONNAGE", shlex.join(made.within(command())))
         with serve("app", cwd=site) as server:
             server.get()
             group = made.groups[0].directory

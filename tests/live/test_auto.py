@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.apps import HELLO, write_app
-from tests.live.cells import Cell, cell
-from tests.live.server import Running, serve
+from tests.live.cells import cell
+from tests.live.server import Running, command, serve
 
 AUTO = {"WEB_CONCURRENCY": "auto"}
 CHOSEN = r"(\d+) workers? \(workers = auto\): bound by (\w+)"
@@ -37,10 +37,6 @@ def wait_for_workers(server: Running, count: int) -> None:
         answered.add(server.get().text)
 
 
-def served_in(cell_: Cell, mib: int) -> dict[str, str]:
-    return {"TONNAGE": shlex.join(cell_.words), "MIB": str(mib)}
-
-
 @pytest.mark.parametrize(
     ("memory_mib", "cpus", "app_mib", "workers", "by"),
     [
@@ -57,7 +53,7 @@ def test_what_is_chosen_is_carried(
 ) -> None:
     write_app(tmp_path, HEAVY)
     with cell(memory_mib, cpus) as made:
-        monkeypatch.setenv("TONNAGE", shlex.join(made.words))
+        monkeypatch.setenv("TONNAGE", shlex.join(made.within(command())))
         with serve("app", cwd=tmp_path, env={**AUTO, "MIB": str(app_mib)}) as server:
             assert chosen(server) == (workers, by)
             wait_for_workers(server, workers)
@@ -70,7 +66,7 @@ def test_what_is_chosen_is_carried(
 def test_an_asgi_application_gets_one_worker_for_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_app(tmp_path, "async def application(scope, receive, send): ...\n")
     with cell(512, 1.0) as made:
-        monkeypatch.setenv("TONNAGE", shlex.join(made.words))
+        monkeypatch.setenv("TONNAGE", shlex.join(made.within(command())))
         with serve("app", cwd=tmp_path, env=AUTO) as server:
             assert chosen(server) == (1, "CPU")  # a sync worker would be one of three
 
@@ -81,7 +77,7 @@ def test_two_more_than_memory_carries_are_killed_as_was_predicted(
 ) -> None:
     write_app(tmp_path, HEAVY)
     with cell(memory_mib) as made:
-        monkeypatch.setenv("TONNAGE", shlex.join(made.words))
+        monkeypatch.setenv("TONNAGE", shlex.join(made.within(command())))
         with serve("app", cwd=tmp_path, env={**AUTO, "MIB": str(app_mib)}) as server:
             workers, by = chosen(server)
             assert by == "memory"
@@ -119,7 +115,7 @@ def test_preloaded_it_counts_the_zygote_once(tmp_path: Path, monkeypatch: pytest
     """Forty MiB in each of four workers would not fit into 128; shared they do."""
     write_app(tmp_path, HEAVY)
     with cell(128) as made:
-        monkeypatch.setenv("TONNAGE", shlex.join(made.words))
+        monkeypatch.setenv("TONNAGE", shlex.join(made.within(command())))
         with serve("app", "--preload", "--max-workers", "4", cwd=tmp_path, env={**AUTO, "MIB": "40"}) as server:
             (said,) = server.log.wait_for(r"(\d+) workers? \(workers = auto\)")
             assert int(said[1]) >= 2
