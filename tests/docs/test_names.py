@@ -6,12 +6,19 @@ from functools import cache
 import pytest
 
 from tests.docs.pages import MEASURED, ROOT, SOURCE, Page, page, pages
-from tonnage.cli import doctor, plan
+from tonnage.cli import doctor, footprint, plan
 from tonnage.config.gunicorn import NotYet
 from tonnage.config.model import SPECS
 from tonnage.config.resolve import verdict
 
-OURS = {"--help", "--version", "--json", *doctor.parser().flags, *plan.parser().flags}  # flags that are no settings
+OURS = {
+    "--help",
+    "--version",
+    "--json",
+    *doctor.parser().flags,
+    *footprint.parser().flags,
+    *plan.parser().flags,
+}  # no settings
 FOREIGN = {  # what belongs to somebody else, and whose it is
     "--nginx": "certbot",
     "--quick": "scripts/bench",
