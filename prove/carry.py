@@ -27,7 +27,7 @@ from pathlib import Path
 
 from .cells import MIB, Cell, NoCellError, cell
 
-SIZES = {128: 40, 256: 60, 512: 100}  # MiB of the group: of the application
+SIZES = {128: 36, 256: 58, 512: 96}  # MiB of the group: of the application, far from where one more would just fit
 CPUS = (0.5, 1.0, 1.5)
 CLIENTS = 8
 BOOT_S = 120.0
@@ -46,7 +46,7 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 """
-CHOSEN = re.compile(r"(\d+) workers? \(workers = auto\): bound by (\w+)")
+CHOSEN = re.compile(r"(\d+) workers? \(workers = auto\): (?:bound by )?(\w+)")
 MEMORY = re.compile(
     r"memory: \d+ = floor\(\(([\d.]+) MiB x 90 % - ([\d.]+) MiB - ([\d.]+) MiB - ([\d.]+) MiB\) / \(([\d.]+) MiB"
 )
