@@ -12,7 +12,7 @@ from tests.live.server import Running, command, serve
 
 AUTO = {"WEB_CONCURRENCY": "auto"}
 CHOSEN = r"(\d+) workers? \(workers = auto\): bound by (\w+)"
-# Takes so many MiB of its own, whatever it shares with others, and tells who answers. The sizes below are far from where
+# Takes so many MiB of its own, whatever it shares with others, and tells who answers. Sizes below are far from where
 # one worker more or less would just fit, so that a few MiB of the server or of Python do not change the answer.
 HEAVY = """
 import os
