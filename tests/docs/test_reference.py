@@ -7,10 +7,12 @@ import signal
 import tonnage.errors
 from tests.docs.pages import page, rows
 from tonnage import hooks
+from tonnage.control.metrics import METRICS
 from tonnage.observe.atoms import ATOMS
 from tonnage.observe.json_line import MEMBERS
 from tonnage.observe.pattern import compile_format
 from tonnage.supervisor import loop
+from tonnage.supervisor.tally import REASONS
 from tonnage.workers import lifecycle
 
 
@@ -39,6 +41,13 @@ def test_every_exit_code_is_described() -> None:
     }
     first = {row[0] for row in rows(page("docs/reference/exit-codes.md").text)}
     assert first == {str(code) for code in codes}
+
+
+def test_every_metric_is_described_by_its_own_words_and_so_is_every_reason() -> None:
+    described = listed("docs/reference/metrics.md", "Metrics")
+    assert described == {metric.name: [metric.kind, metric.meaning] for metric in METRICS}
+    reasons = listed("docs/reference/metrics.md", "What exactly is measured")
+    assert {reason: [meaning] for reason, meaning in REASONS.items()}.items() <= reasons.items()
 
 
 def test_every_atom_is_described_and_every_one_described_can_be_written() -> None:

@@ -31,7 +31,9 @@ from tonnage.workers.rules import Rules
 
 RECEIVE = 65536  # octets asked of one recv(2)
 IDLE_CLOSED = 64  # idle connections closed in one tick, when there are too many
-NOTABLE_NS = 1_000_000  # who comes while the loop is held up for so long is asked how long it has waited
+NOTABLE_NS = (
+    5_000_000  # the kernel tells waits in ticks of up to 4 ms: what holds the loop up for less is not asked about
+)
 BELIEVED_S = 600.0  # a proxy whose clock is wrong by hours must not flood the sums
 TURNS = 2.0  # this turn of the loop and the next
 NO_ENVIRON: Environ = {}

@@ -42,7 +42,7 @@ class ControlInterface:
         meaning="Unix socket through which a running server is asked and steered (`tonnage status`, `reload`, `stop`, "
         "`upgrade`). By default PID.ctl in /run/tonnage (root), $XDG_RUNTIME_DIR/tonnage or /tmp/tonnage-UID.",
         why="A file per server, so that two of them never take it from each other. Where none can be made, as in a "
-        "read-only container, the server runs without and says so once.",
+        "read-only container, it is the abstract socket @tonnage-UID-PID, and the log says so.",
     )
     control_socket_mode: int = setting(
         0o600,
