@@ -34,6 +34,14 @@ async def echo(scope, receive, send):
         await content(send, event["body"], True)
     await content(send)
 
+async def echo_all(scope, receive, send):
+    body, more = b"", True
+    while more:
+        event = await receive()
+        body += event.get("body", b"")
+        more = event.get("more_body", False)
+    await hello(scope, receive, send)
+
 async def ignores_content(scope, receive, send):
     await hello(scope, receive, send)
 

@@ -34,6 +34,23 @@ def test_a_request_past_its_deadline_gets_504_and_its_stack_is_logged(directory:
 
 
 @pytest.mark.parametrize("loop", list(ASGI))
+def test_clients_that_are_too_slow_are_told_or_cut_off(directory: Path, loop: str) -> None:
+    limits = ["--head-timeout", "0.3", "--body-timeout", "0.3", "--write-timeout", "0.3", "--keep-alive", "0.3"]
+    with serve("app", *ASGI[loop], *limits, cwd=directory, tracebacks=True) as server:
+        silent, head, body, download, idle = (server.connect() for _ in range(5))
+        head.send(b"GET / HTT")
+        body.send(request("POST", "/echo_all", [("Content-Length", "9")]) + b"x")
+        download.send(request("GET", "/floods"))
+        assert idle.ask("GET", "/hello").body == b"hello"
+        assert head.reply().status == 408
+        assert body.reply("POST").status == 408
+        assert silent.at_end()
+        assert idle.at_end()
+        server.log.wait_for(r"the client took nothing for 0s \(--write-timeout\) at GET /floods")
+        server.log.wait_for("send raised")
+
+
+@pytest.mark.parametrize("loop", list(ASGI))
 def test_what_holds_the_loop_is_named(directory: Path, loop: str) -> None:
     gate = gate_at(directory, "blocks")
     with serve("app", *ASGI[loop], cwd=directory, tracebacks=True) as server, server.connect() as wire:

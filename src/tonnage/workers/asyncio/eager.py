@@ -30,18 +30,24 @@ class _Capture:
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         self._attributes = vars(loop)
-        self._taken: list[tuple[Callable[[], object], Context]] = []
+        self._catch = self._take
+        self._step: Callable[[], object] = _nothing
+        self._context: Context = Context()
 
     def start(self, coroutine: Coroutine[object, object, None]) -> Task[None]:
         attributes = self._attributes
-        attributes["call_soon"] = self._take
+        attributes["call_soon"] = self._catch
         try:
             task = Task(coroutine, loop=self._loop)
         finally:
             del attributes["call_soon"]
-        step, context = self._taken.pop()
-        context.run(step)
+        self._context.run(self._step)
+        self._step = _nothing  # it holds the task
         return task
 
     def _take(self, step: Callable[[], object], *, context: Context) -> None:
-        self._taken.append((step, context))
+        self._step, self._context = step, context
+
+
+def _nothing() -> None:
+    """No task is being made."""

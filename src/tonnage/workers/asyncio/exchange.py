@@ -25,6 +25,8 @@ APPLICATION: Final = 0
 UPLOAD: Final = 1
 DOWNLOAD: Final = 2
 
+IN_A_ROW = 16  # parts of a response that a fast client may take before the others have a turn
+
 
 class Exchange(Conversation):
     __slots__ = (
@@ -39,6 +41,7 @@ class Exchange(Conversation):
         "first_ns",
         "head",
         "left",
+        "parts",
         "row",
         "scope",
         "sent",
@@ -60,7 +63,7 @@ class Exchange(Conversation):
         self.began_ns = self.touched_ns = began_ns  # CLOCK_MONOTONIC; touched: when anything of it last moved
         self.ended_ns = self.first_ns = 0  # first: when the first octet of a response in parts was sent
         self.service_ns = 0
-        self.sent = 0
+        self.sent = self.parts = 0
         self.task: Task[None] | None = None  # when it has not ended with its first step
         self.cut = False  # somebody has answered, or given up, in the application's place
         self.left = False  # the client has: it sends nothing more
@@ -207,7 +210,8 @@ class Exchange(Conversation):
         if octets or head:
             client.transport.write(head + octets)
         self.touched_ns = monotonic_ns()
-        return client.paused
+        self.parts += 1
+        return client.paused or not self.parts % IN_A_ROW
 
     def last(self, content: bytes) -> bool:
         client = self.client
@@ -243,7 +247,10 @@ class Exchange(Conversation):
         self._complete()
 
     async def drain(self) -> None:
-        """Until the client has taken enough of what was sent."""
+        """Until the client has taken enough of what was sent; and if it has already, the others' turn."""
+        if not self.client.paused:
+            await self.client.desk.pause()
+            return
         self.waits, self.touched_ns = DOWNLOAD, monotonic_ns()
         try:
             await self.client.drained()
@@ -265,7 +272,7 @@ class Exchange(Conversation):
     def _start(self, length: int | None = None) -> bytes:
         """The head, if it has not left yet."""
         client = self.client
-        if client.lost or self.cut:
+        if client.lost or self.cut or client.transport.is_closing():
             raise ClientLeftError
         if self.stage != HEAD:
             return b""

@@ -217,7 +217,7 @@ class Client(asyncio.Protocol):
                 break
             assert isinstance(head, RequestHead)
             self._serve(head)
-            if self.exchange is not None or self.phase >= CLOSING or self.shell is not None:
+            if self.exchange is not None or not self.http.buffered or self.phase >= CLOSING or self.shell is not None:
                 break
         else:
             self.desk.loop.call_soon(self.advance)
