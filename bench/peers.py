@@ -24,6 +24,7 @@ http {
 }
 """
 TONNAGE = "$python -m tonnage $app --bind 127.0.0.1:$port --workers $workers --worker-connections 8192"
+TONNAGE_ASGI = f"{TONNAGE} --worker-class asgi --websocket-ping-interval 0"
 GUNICORN = (
     "$python -m gunicorn $app --bind 127.0.0.1:$port --workers $workers --worker-connections 8192 --keep-alive 600"
 )
@@ -110,11 +111,11 @@ WSGI = (
 )
 
 _ASGI = (
-    Peer("tonnage asgi", "tonnage", f"{TONNAGE} --worker-class asgi --asgi-loop uvloop", "uvloop"),
+    Peer("tonnage asgi", "tonnage", f"{TONNAGE_ASGI} --asgi-loop uvloop", "uvloop"),
     Peer(
         "tonnage asgi, asyncio",
         "tonnage",
-        f"{TONNAGE} --worker-class asgi --asgi-loop asyncio",
+        f"{TONNAGE_ASGI} --asgi-loop asyncio",
         "asyncio, as Python has it",
         cases=frozenset({"asgi-hello"}),
     ),
