@@ -61,9 +61,11 @@ class AppLoadError(TonnageError):
 
 
 class RemoteProtocolError(TonnageError):
-    def __init__(self, problem: str, *, status: int = 400) -> None:
+    def __init__(self, problem: str, *, status: int = 400, advice: str = "") -> None:
+        """`advice` is told to the client, beside the status."""
         super().__init__(problem)
         self.status = status
+        self.advice = advice
 
 
 class LocalProtocolError(TonnageError):

@@ -99,7 +99,7 @@ def tell(
     if is_trusted is not None:
         _trust(told, head, mount, is_trusted)
     if b"trailers" in _listed(names.get(b"te")):
-        told.template["extensions"] = ALL_EXTENSIONS
+        told.template["extensions"] = {**template["extensions"], **ALL_EXTENSIONS}  # type: ignore[dict-item]
     told.upgrades = WEBSOCKET in _listed(names.get(b"upgrade")) and b"upgrade" in _listed(names.get(b"connection"))
     return told
 
@@ -172,7 +172,9 @@ def websocket_scope(scope: Scope, subprotocols: Iterable[str]) -> Scope:
     scope["type"] = "websocket"
     scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
     scope["subprotocols"] = list(subprotocols)
-    scope["extensions"] = {"websocket.http.response": {}}
+    given = scope["extensions"]
+    assert isinstance(given, dict)
+    scope["extensions"] = {name: given[name] for name in ("tls",) if name in given} | {"websocket.http.response": {}}
     del scope["method"]
     return scope
 

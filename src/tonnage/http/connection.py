@@ -186,8 +186,10 @@ class Connection(Reading):
         self._close()
         self._writing = STARTED
         self._framing = state.NOTHING
-        status = error if isinstance(error, int) else error.status
-        return b"" if begun else write.refusal(status, content=content, retry_after_s=retry_after_s, date=date)
+        if begun:
+            return b""
+        status, advice = (error, "") if isinstance(error, int) else (error.status, error.advice)
+        return write.refusal(status, content=content, retry_after_s=retry_after_s, date=date, advice=advice)
 
     def _end(self) -> None:
         self._writing = WAITING

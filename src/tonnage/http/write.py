@@ -157,12 +157,10 @@ def _line(name: str, value: str) -> bytes:
     return b"%b: %b\r\n" % (name.encode("ascii"), octets)
 
 
-def refusal(
-    status: int, *, content: bool, retry_after_s: int | None, date: bytes = b"", text: str | None = None
-) -> bytes:
+def refusal(status: int, *, content: bool, retry_after_s: int | None, date: bytes = b"", advice: str = "") -> bytes:
     """A whole response that says no and ends the connection."""
     reason = REASONS.get(status, "Error")
-    text = f"{status} {reason}\n" if text is None else text
+    text = f"{status} {reason}: {advice}\n" if advice else f"{status} {reason}\n"
     retry = "" if retry_after_s is None else f"Retry-After: {retry_after_s}\r\n"
     owed = OWED.get(status, "")
     start = f"HTTP/1.1 {status} {reason}\r\nServer: tonnage\r\n".encode()

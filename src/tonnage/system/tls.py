@@ -14,11 +14,12 @@ import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
 from tonnage.config.model import Config
-from tonnage.errors import ConfigError
+from tonnage.errors import ConfigError, RemoteProtocolError
 
 State = tuple[tuple[int, int, int] | None, ...]  # of each file: inode, size, time of the last change; None: not there
 
@@ -168,6 +169,29 @@ def _state(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
+# -- handshakes that come to nothing ----------------------------------------------------------------------------------
+
+SPEAKS_TLS = "this port speaks TLS; ask for https:// instead of http://"
+
+
+def refuse_http(first: bytes) -> None:
+    """Raises RemoteProtocolError when what came first is HTTP: TLS begins with 22, a method with a capital letter."""
+    if first[:1].isupper():
+        raise RemoteProtocolError("HTTP where TLS is spoken", advice=SPEAKS_TLS)
+
+
+def report(log: logging.Logger, peer: tuple[str, int] | None, exc: OSError) -> None:
+    """What it has to do with a client's certificate an operator should know; the rest is the noise of the world."""
+    who = peer[0] if peer else "a Unix socket"
+    reason = str(getattr(exc, "verify_message", None) or getattr(exc, "reason", None) or exc)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        log.warning("the certificate of the client at %s is refused: %s", who, reason)
+    elif reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+        log.warning("the client at %s is refused: it has sent no certificate (--cert-reqs 2)", who)
+    else:
+        log.debug("the TLS handshake with %s failed: %s", who, reason)
+
+
 # -- what is known of a client ----------------------------------------------------------------------------------------
 
 SHORT = {  # RFC 4514 3
@@ -213,3 +237,26 @@ def describe(session: ssl.SSLObject) -> dict[str, str]:
 def _native(text: str) -> str:
     """A native string of PEP 3333: octets as latin-1."""
     return text.encode().decode("latin-1")
+
+
+VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+
+
+@lru_cache(maxsize=2)
+def _suites(context: ssl.SSLContext) -> dict[str, int]:
+    return {each["name"]: each["id"] & 0xFFFF for each in context.get_ciphers()}
+
+
+def extension(session: ssl.SSLObject) -> dict[str, object]:
+    """The ASGI extension `tls`. What certificate we sent, `ssl` does not say."""
+    cipher = session.cipher()
+    certificate = session.getpeercert() if session.context.verify_mode != ssl.CERT_NONE else None
+    octets = session.getpeercert(binary_form=True) if certificate else None
+    return {
+        "server_cert": None,
+        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(octets)] if octets else [],
+        "client_cert_name": distinguished_name(certificate["subject"]) if certificate else None,  # type: ignore[arg-type]
+        "client_cert_error": None,
+        "tls_version": VERSIONS.get(session.version() or ""),
+        "cipher_suite": _suites(session.context).get(cipher[0]) if cipher else None,
+    }

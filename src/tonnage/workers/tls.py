@@ -14,9 +14,8 @@ from contextlib import suppress
 from threading import Lock
 
 from tonnage.errors import RemoteProtocolError
-from tonnage.http import write
 from tonnage.system.scoreboard import Slot
-from tonnage.system.tls import Certificates, describe
+from tonnage.system.tls import Certificates, describe, refuse_http, report
 from tonnage.workers.client import Client, Door, Peer, Phase
 from tonnage.workers.clients import Clients
 from tonnage.workers.desk import RECEIVE, Desk
@@ -28,7 +27,6 @@ from tonnage.workers.rules import Rules
 
 RECORD = 16384  # octets of one record, at most (RFC 8446 5.1)
 BLOCK = 65536  # octets encrypted at a time: what the client does not take of them waits encrypted
-SPEAKS_TLS = "this port speaks TLS; ask for https:// instead of http://"
 READING = (Phase.FRESH, Phase.KEPT, Phase.HEAD, Phase.CONTENT)
 
 
@@ -140,9 +138,9 @@ class Session:
     def _receive(self) -> bool:
         """False at the end of what the client sends."""
         data = os.read(self._fd, RECEIVE)
-        if not self._begun and data[:1].isupper():  # TLS begins with 22
-            raise RemoteProtocolError(SPEAKS_TLS)
-        self._begun = True
+        if not self._begun:
+            refuse_http(data)
+            self._begun = True
         self._incoming.write(data)
         return bool(data)
 
@@ -238,7 +236,8 @@ class TlsDesk(Desk):
             done = session.shake()
             awaited = READ if done or session.flush() else WRITE
         except RemoteProtocolError as exc:
-            self._explain(client, exc)
+            del self._sessions.open[client.fd]
+            self._refuse(client, exc)
             return False
         except OSError as exc:
             self._break_off(client, session, exc)
@@ -250,28 +249,10 @@ class TlsDesk(Desk):
         return done
 
     def _break_off(self, client: Client, session: Session, exc: OSError) -> None:
-        who = client.peer[0] if client.peer else "a Unix socket"
-        reason = str(getattr(exc, "verify_message", None) or getattr(exc, "reason", None) or exc)
-        if isinstance(exc, ssl.SSLCertVerificationError):
-            self._tools.log.warning("the certificate of the client at %s is refused: %s", who, reason)
-        elif reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
-            self._tools.log.warning("the client at %s is refused: it has sent no certificate (--cert-reqs 2)", who)
-        else:
-            self._tools.log.debug("the TLS handshake with %s failed: %s", who, reason)
+        report(self._tools.log, client.peer, exc)
         try:
             session.flush()  # the alert that says why
         except OSError:
             self.clients.close(client)
         else:
-            self.clients.linger(client, self.now)
-
-    def _explain(self, client: Client, problem: RemoteProtocolError) -> None:
-        del self._sessions.open[client.fd]
-        text = f"400 Bad Request: {problem}\n"
-        octets = write.refusal(400, content=True, retry_after_s=None, date=self._tools.date(), text=text)
-        self._tools.log.debug("HTTP without TLS from %s was refused with 400", client.peer)
-        self._slot.count(400, 0, 0)
-        if self._rules.witness is not None:
-            self._rules.witness.refused(client, "400 Bad Request", len(text))
-        if self.clients.write(client, octets):
             self.clients.linger(client, self.now)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from tonnage.app.asgi import Scope, Told, http_scope, tell
+from tonnage.app.asgi import PLAIN_EXTENSIONS, Scope, Told, http_scope, tell
 from tonnage.errors import RemoteProtocolError
 from tonnage.http.connection import Connection
 from tonnage.http.head import RequestHead
+from tonnage.system.tls import extension
 from tonnage.workers.asyncio.exchange import Exchange
 from tonnage.workers.client import Door, Peer
 from tonnage.workers.overload import RETRY_AFTER_S
@@ -67,6 +68,7 @@ class Client(asyncio.Protocol):
         "_advancing",
         "_drained",
         "_eof",
+        "_problem",
         "_stopped",
         "_told",
         "deadline",
@@ -87,8 +89,10 @@ class Client(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, desk: Desk, door: Door, peer: Peer) -> None:
+    def __init__(self, desk: Desk, door: Door, peer: Peer, problem: RemoteProtocolError | int | None = None) -> None:
+        """`problem`: why it will be refused, whatever it asks for."""
         rules = desk.rules
+        self._problem = problem
         self.desk = desk
         self.door = door
         self.sock_peer = peer
@@ -123,13 +127,17 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        if transport.get_extra_info("ssl_object") is not None:
+        session = transport.get_extra_info("ssl_object")
+        if session is not None:
             self.is_encrypted = True
-            self.template = {**self.template, "scheme": "https"}
+            extensions = {**PLAIN_EXTENSIONS, "tls": extension(session)}
+            self.template = {**self.template, "scheme": "https", "extensions": extensions}
         if self.template["server"] is None:  # the listener has every address of this machine
             self.template = {**self.template, "server": transport.get_extra_info("sockname")[:2]}
         self._set_deadline(self.desk.rules.timeouts.head)
         self.desk.connected(self)
+        if self._problem is not None:
+            self.refuse(self._problem)
 
     def data_received(self, data: bytes) -> None:
         if self.shell is not None:
@@ -301,8 +309,8 @@ class Client(asyncio.Protocol):
         desk.witnessed(exchange)
         if self.lost:
             return
-        if self.paused:
-            self.transport.abort()
+        if self.paused or (self.is_encrypted and not self.transport.get_write_buffer_size()):
+            self.transport.abort()  # over TLS a goodbye would say that it was complete
         else:
             self._close()
 
@@ -343,6 +351,8 @@ class Client(asyncio.Protocol):
         """Its deadline has passed."""
         if self.phase == HEAD:
             self.refuse(408)
+        elif self.phase == LINGER and self.is_encrypted:
+            self._close()
         elif self.phase in {CLOSING, LINGER} or self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
@@ -364,12 +374,13 @@ class Client(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Close only the sending half: closing with unread octets resets, and a reset may overtake our answer."""
-        if self._eof or not self.transport.can_write_eof():
+        if self._eof:
             self._close()
             return
         self.phase = LINGER
         self.deadline = monotonic() + max(LINGER_S, self._unsent_s())
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # over TLS only the client can end it sooner
+            self.transport.write_eof()
         if self._stopped:
             self._stopped = False
             self.transport.resume_reading()

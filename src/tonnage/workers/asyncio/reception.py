@@ -7,10 +7,12 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from tonnage.system.tls import Certificates
+from tonnage.errors import RemoteProtocolError
+from tonnage.system.tls import Certificates, refuse_http, report
 from tonnage.workers.asyncio.desk import Desk
-from tonnage.workers.asyncio.protocol import Client
+from tonnage.workers.asyncio.protocol import LINGER_S, Client
 from tonnage.workers.client import Door, Entrance, Peer
 from tonnage.workers.reception import Reception
 
@@ -59,6 +61,11 @@ class Porter:
             else:
                 self._welcome(door, fd, peer, refused=True)
 
+    def give_up(self) -> None:
+        """Whose handshake is not done by now."""
+        for task in self._arriving:
+            task.cancel()
+
     def review_certificates(self) -> None:
         if self._certificates is not None:
             self._certificates.review(self._log)
@@ -78,18 +85,48 @@ class Porter:
 
     async def _admit(self, door: Door, fd: int, peer: Peer, *, refused: bool) -> None:
         sock = socket.socket(door.sock.family, socket.SOCK_STREAM, 0, fileno=fd)
-        context = self._certificates.context if door.is_tls and self._certificates is not None else None
-        client = Client(self._desk, door, peer)
         try:
-            if context is None:
-                await self._loop.connect_accepted_socket(lambda: client, sock)
+            if door.is_tls:
+                await self._shake(door, sock, peer)
             else:
-                await self._loop.connect_accepted_socket(
-                    lambda: client, sock, ssl=context, ssl_handshake_timeout=self._desk.rules.timeouts.head or None
-                )
+                client = Client(self._desk, door, peer, 503 if refused else None)
+                await self._loop.connect_accepted_socket(lambda: client, sock)
         except OSError as exc:  # it left, or its handshake failed; ssl.SSLError is an OSError
-            self._desk.log.debug("a connection of %s was not made: %s", peer, exc)
+            report(self._log, peer, exc)
             sock.close()
-            return
-        if refused and not client.lost:
-            client.refuse(503)
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+
+    async def _shake(self, door: Door, sock: socket.socket, peer: Peer) -> None:
+        """Who speaks HTTP is told so in HTTP. Raises OSError when there will be no handshake."""
+        assert self._certificates is not None
+        limit_s = self._desk.rules.timeouts.head or None
+        try:
+            refuse_http(await self._first(sock, limit_s))
+        except RemoteProtocolError as exc:
+            plain = Client(self._desk, door, peer, exc)
+            await self._loop.connect_accepted_socket(lambda: plain, sock)
+        else:
+            client = Client(self._desk, door, peer)
+            await self._loop.connect_accepted_socket(
+                lambda: client, sock, ssl=self._certificates.context, ssl_handshake_timeout=limit_s,
+                ssl_shutdown_timeout=LINGER_S,
+            )  # fmt: skip
+
+    async def _first(self, sock: socket.socket, limit_s: float | None) -> bytes:
+        """The first octet that came; it stays where it is."""
+        with suppress(BlockingIOError):
+            return sock.recv(1, socket.MSG_PEEK)
+        came = self._loop.create_future()
+        self._loop.add_reader(sock, _tell, came)
+        try:
+            await asyncio.wait_for(came, limit_s)
+        finally:
+            self._loop.remove_reader(sock)
+        return sock.recv(1, socket.MSG_PEEK)
+
+
+def _tell(came: asyncio.Future[None]) -> None:
+    if not came.done():
+        came.set_result(None)

@@ -65,6 +65,7 @@ class Loop:
         self._kill_at = now + delay_s + grace_s
         self._leaving = Leaving(now, grace_s, delay_s, serve_queue=serve_queue)
         self._desk.announce_leave(now + delay_s + IDLE_S)
+        self._loop.call_later(delay_s + IDLE_S, self._porter.give_up)
         if first:
             self._leave()
 
