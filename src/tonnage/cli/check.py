@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tonnage.cli.neighbour import running_tonnage
@@ -17,7 +18,7 @@ from tonnage.config.sources import Loaded
 from tonnage.config.values import Address
 from tonnage.errors import BindError, ConfigError
 from tonnage.system.listeners import close_listeners, open_listeners
-from tonnage.system.tls import open_context
+from tonnage.system.tls import dates, open_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ def tls(loaded: Loaded) -> Iterator[Finding]:
     except ConfigError as exc:
         yield Finding("TLS", str(exc), is_problem=True)
     else:
-        yield Finding("TLS", f"{config.certfile} can be used")
+        known = dates(config)
+        but = known.complaint(datetime.now(UTC)) if known is not None else ""
+        yield Finding("TLS", f"{config.certfile} can be used" + f", but {but}" * bool(but))
 
 
 def addresses(loaded: Loaded) -> Iterator[Finding]:

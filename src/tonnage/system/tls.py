@@ -14,12 +14,18 @@ import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import NoReturn
 
 from tonnage.config.model import Config
 from tonnage.errors import ConfigError, RemoteProtocolError
+from tonnage.system import validity
+from tonnage.system.validity import Validity
+
+DAY_S = 86_400.0
 
 State = tuple[tuple[int, int, int] | None, ...]  # of each file: inode, size, time of the last change; None: not there
 
@@ -32,6 +38,8 @@ class Certificates:
         self._files = [Path(config.chdir, path) for path in (config.certfile, config.keyfile, config.ca_certs) if path]
         self._tried = self._seen = self._look()
         self._context = make_context(config) if config.ssl_context is None else None
+        self._dates = dates(config)
+        self._look_at_clock = 0.0  # when the dates are looked at again; CLOCK_MONOTONIC
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -46,7 +54,11 @@ class Certificates:
         self.review(log)
 
     def review(self, log: logging.Logger) -> None:
-        """Once a second: take new files, when they have stayed as they are since the last time."""
+        """Once a second: take new files when they have stayed as they are since the last time; complain once a day."""
+        if monotonic() >= self._look_at_clock:
+            self._look_at_clock = monotonic() + DAY_S
+            if self._dates is not None and (problem := self._dates.complaint(datetime.now(UTC))):
+                log.warning("the certificate in %s %s", self._config.certfile, problem)
         now = self._look()
         settled, self._seen = now == self._seen, now
         if not settled or now == self._tried:
@@ -57,6 +69,7 @@ class Certificates:
         except ConfigError as exc:
             log.error("the TLS files have changed and cannot be used, so the old ones stay in use: %s", exc)
         else:
+            self._dates, self._look_at_clock = dates(self._config), 0.0
             log.info("the TLS files have changed: new connections get the new %s", self._config.certfile)
 
     def _look(self) -> State:
@@ -88,6 +101,13 @@ def make_context(config: Config) -> ssl.SSLContext:
         with _refused(f"ciphers = {config.ciphers!r} names nothing that OpenSSL has; `openssl ciphers -v` lists them"):
             context.set_ciphers(config.ciphers)
     return context
+
+
+def dates(config: Config) -> Validity | None:
+    """Of a certificate that can be used; None when it is the hook that knows which it is."""
+    if config.certfile is None or config.ssl_context is not None:
+        return None
+    return validity.read(Path(config.chdir, config.certfile).read_bytes())
 
 
 def open_context(config: Config) -> ssl.SSLContext:

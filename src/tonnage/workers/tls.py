@@ -26,7 +26,7 @@ from tonnage.workers.poller import READ, WRITE, Poller
 from tonnage.workers.rules import Rules
 
 RECORD = 16384  # octets of one record, at most (RFC 8446 5.1)
-BLOCK = 65536  # octets encrypted at a time: what the client does not take of them waits encrypted
+BLOCK = 65536  # octets of a file read at a time
 READING = (Phase.FRESH, Phase.KEPT, Phase.HEAD, Phase.CONTENT)
 
 
@@ -97,10 +97,7 @@ class Session:
         sent, self._taken = self._taken, 0
         with memoryview(octets) as view:
             while sent < len(view):
-                block = view[sent : sent + BLOCK]
-                encrypted = self.tls.write(block)
-                while encrypted < len(block):
-                    encrypted += self.tls.write(block[encrypted:])
+                encrypted = self.tls.write(view[sent : sent + RECORD])
                 if not self.flush():
                     self._taken = encrypted
                     break

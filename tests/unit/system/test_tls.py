@@ -3,9 +3,11 @@
 import logging
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tonnage.config.model import Config
 from tonnage.errors import ConfigError
@@ -205,6 +207,21 @@ def test_a_worker_that_starts_later_takes_the_newer_files_at_once(renewal: Renew
     renewal.write("cert.pem", CERTIFICATE + "\n")
     renewal.certificates.take_up(renewal.log)
     assert renewal.certificates.context is not renewal.first
+
+
+def test_a_certificate_that_should_have_been_renewed_is_complained_about_once_a_day(
+    tmp_path: Path, renewal: Renewal
+) -> None:
+    now = datetime.now(UTC)
+    made = trustme.CA().issue_cert(
+        "127.0.0.1", not_before=now - timedelta(days=80), not_after=now + timedelta(days=9.5)
+    )
+    made.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "late.pem"))
+    renewal.certificates = tls.Certificates(Config(certfile="late.pem"))
+    renewal.look(5)
+    (line,) = renewal.said
+    ends = now + timedelta(days=9.5)
+    assert line == f"WARNING the certificate in late.pem expires on {ends:%Y-%m-%d %H:%M} UTC, in 9 days: renew it"
 
 
 def test_a_name_is_written_as_rfc_4514_says() -> None:
