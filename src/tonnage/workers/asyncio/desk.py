@@ -142,13 +142,18 @@ class Desk:
         """Who wants to know of each request."""
         if self.rules.witness is not None:
             self.rules.witness.answered(exchange)
-            if self.access is not None and not self._flushes:
-                self._flushes = True
-                self.loop.call_later(FLUSH_S, self._flush)
+            if not self._flushes:
+                self.flush_soon()
         requests = self.slot.cells[5]  # Cell.REQUESTS
         if requests >= self._recycle_at:
             self._recycle_at = math.inf
             self.rules.recycle(f"it has answered {requests} requests (--max-requests)")
+
+    def flush_soon(self) -> None:
+        """A line of the access log was written."""
+        if self.access is not None and not self._flushes:
+            self._flushes = True
+            self.loop.call_later(FLUSH_S, self._flush)
 
     def _flush(self) -> None:
         self._flushes = False

@@ -330,6 +330,7 @@ class Client(asyncio.Protocol):
             desk.slot.count(int(status[:3]), 0, 0)
             if desk.rules.witness is not None:
                 desk.rules.witness.refused(self, status, sent)
+                desk.flush_soon()
         else:
             self.exchange = None
             exchange.cut = True
