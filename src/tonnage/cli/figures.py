@@ -69,6 +69,7 @@ def now(worker: WorkerView) -> str:
         return "-"
     oldest = worker.in_flight[0]
     text = f"{oldest.line} ({duration(oldest.age_s)})"
-    if len(worker.in_flight) > 1:
-        text += f" and {len(worker.in_flight) - 1} more"
+    more = len(worker.in_flight) - 1 + worker.unnamed
+    if more:
+        text += f" and {more} more"
     return target.printable(text)

@@ -68,6 +68,7 @@ class WorkerView:
     received: int = 0  # octets
     sent: int = 0  # octets of content
     statuses: tuple[int, ...] = (0, 0, 0, 0, 0)  # 1xx .. 5xx
+    unnamed: int = 0  # in flight besides those of `in_flight`: an event loop has more requests than there is room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Overview:
 
     @property
     def in_flight(self) -> int:
-        return sum(len(worker.in_flight) for worker in self.workers)
+        return sum(len(worker.in_flight) + worker.unnamed for worker in self.workers)
 
     def as_object(self) -> dict[str, object]:
         return asdict(self)

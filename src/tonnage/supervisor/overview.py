@@ -12,7 +12,7 @@ from tonnage.supervisor.ledger import FIRST, NOTHING, QUEUE, SERVICE, Counts, qu
 from tonnage.supervisor.rates import GIL_LOOKS, GIL_WAIT, NONE, Rates
 from tonnage.supervisor.state import Record, State
 from tonnage.system.queues import Queue
-from tonnage.system.scoreboard import Reading
+from tonnage.system.scoreboard import SUSPENDED, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ def _worker(worker: Record, seen: Seen, now: float) -> WorkerView:
         received=reading.received,
         sent=reading.sent,
         statuses=reading.statuses,
+        unnamed=max(0, reading.in_flight - len(reading.busy)) if len(reading.busy) >= SUSPENDED else 0,
     )
 
 

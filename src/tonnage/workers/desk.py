@@ -34,7 +34,6 @@ IDLE_CLOSED = 64  # idle connections closed in one tick, when there are too many
 NOTABLE_NS = (
     5_000_000  # the kernel tells waits in ticks of up to 4 ms: what holds the loop up for less is not asked about
 )
-BELIEVED_S = 600.0  # a proxy whose clock is wrong by hours must not flood the sums
 TURNS = 2.0  # this turn of the loop and the next
 NO_ENVIRON: Environ = {}
 
@@ -279,7 +278,7 @@ class Desk:
             if client.trusted:
                 waited_s = max(waited_s, waited_at_proxy_s(exchange.head, time() - service_ns / 1e9))
             client.lay_s = 0.0
-            self._slot.count_wait(int(min(waited_s, BELIEVED_S) * 1e9))
+            self._slot.count_wait(int(waited_s * 1e9))
         if exchange.first_ns:
             self._slot.count_parts(service_ns, exchange.first_ns - exchange.began_ns)
 

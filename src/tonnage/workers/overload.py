@@ -13,6 +13,7 @@ import struct
 from tonnage.http.head import RequestHead
 
 LAST_DATA_RECV = struct.Struct("=52xI")  # struct tcp_info of linux/tcp.h: 8 bytes of flags, then the 12th u32
+BELIEVED_S = 600.0  # no queue is so long, but a clock may be wrong by hours, and must not flood what is summed
 RETRY_AFTER_S = 1  # the queue of a server that sheds load is short again at once
 START = re.compile(rb"(?:t=)?(\d+(?:\.\d+)?)(ms|us|s)?\Z")
 
@@ -37,7 +38,7 @@ def waited_at_proxy_s(head: RequestHead, unix_now: float) -> float:
         if field.name in {b"x-request-start", b"x-queue-start"}:
             start = request_start_s(field.value)
             if start is not None:
-                return max(0.0, unix_now - start)
+                return min(max(0.0, unix_now - start), BELIEVED_S)
     return 0.0
 
 

@@ -67,7 +67,7 @@ function figures(seen) {
   const errors = seen.totals.statuses[4];
   const found = [
     ["requests/s", seen.rps.toFixed(1)], ["p95", time(seen.service.p95_s)], ["queued, p95", time(seen.queue.p95_s)],
-    ["in flight", sum(seen.workers.map((w) => ({ n: w.in_flight.length })), "n")],
+    ["in flight", sum(seen.workers.map((w) => ({ n: w.in_flight.length + w.unnamed })), "n")],
     ["threads busy", share(seen.busy)], ["CPUs", `${seen.cpu.toFixed(2)} of ${seen.cpus}`],
     ["headroom", share(seen.headroom)], ["requests", seen.totals.requests], ["5xx", errors],
   ];
