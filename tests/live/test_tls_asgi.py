@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
 
 from tests.live.apps import ASGI_ECHO, ASGI_HELLO, write_app
 from tests.live.conftest import ASGI
@@ -94,3 +96,26 @@ def test_a_half_open_handshake_ends_with_the_time_for_a_head(
     with serve("app", *flags, cwd=write_app(tmp_path, ASGI_HELLO)) as running, plain_socket(running) as sock:
         sock.sendall(b"\x16\x03\x01")
         assert sock.recv(100) == b""
+
+
+def test_a_websocket_is_wss_and_says_goodbye_at_a_stop(authority: Authority, tmp_path: Path, loop: list[str]) -> None:
+    app = """
+async def app(scope, receive, send):
+    assert await receive() == {"type": "websocket.connect"}
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": f"{scope['scheme']} {scope['extensions']['tls']['tls_version']:#x}"})
+    while (event := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "bytes": event["bytes"]})
+"""
+    with serve("app", *authority.flags, *loop, cwd=write_app(tmp_path, app)) as running:
+        url = running.urls[0].replace("https:", "wss:")
+        with connect(url, ssl=authority.trust(), max_size=None) as socket:
+            assert socket.recv() == "wss 0x304"
+            for size in (1, 70_000, 3 << 20):
+                socket.send(bytes(size))
+                assert socket.recv() == bytes(size)
+            running.signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosedError):
+                socket.recv()
+            assert socket.close_code == 1012
+        assert running.wait() == 0
