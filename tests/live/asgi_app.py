@@ -42,6 +42,17 @@ async def echo_all(scope, receive, send):
         more = event.get("more_body", False)
     await hello(scope, receive, send)
 
+async def more_than_it_said(scope, receive, send):
+    await start(send, headers=[(b"content-length", b"5")])
+    await content(send, b"hel", True)
+    await content(send, b"lo, world", True)
+    await content(send)
+
+async def less_than_it_said(scope, receive, send):
+    await start(send, headers=[(b"content-length", b"5")])
+    await content(send, b"hel", True)
+    await content(send)
+
 async def ignores_content(scope, receive, send):
     await hello(scope, receive, send)
 

@@ -55,6 +55,15 @@ def test_content_that_nobody_reads_ends_the_connection_without_a_reset(server: R
         assert wire.at_end()
 
 
+def test_a_length_that_was_announced_is_kept_or_the_connection_ends(server: Running) -> None:
+    with server.connect() as wire:
+        assert wire.ask("GET", "/more_than_it_said").body == b"hello"
+        assert wire.ask("GET", "/hello").body == b"hello"
+        server.log.wait_for("sent 7 octets more than its Content-Length at GET /more_than_it_said")
+        wire.send(request("GET", "/less_than_it_said"))
+        assert wire.rest().endswith(b"hel")
+
+
 def test_content_that_breaks_http_is_refused(server: Running) -> None:
     with server.connect() as wire:
         wire.send(request("POST", "/reads", [("Transfer-Encoding", "chunked")]) + b"zz\r\n")
