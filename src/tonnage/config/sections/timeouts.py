@@ -15,7 +15,8 @@ class Timeouts:
         "-t",
         "--timeout",
         kind=SECONDS,
-        meaning="How long one request may take before its worker is considered hung; 0 is for ever.",
+        meaning="How long one request may take before its worker is considered hung; 0 is for ever. In an asgi worker: "
+        "how long an application may leave its client without an octet.",
     )
     graceful_timeout: float = setting(
         30.0,
