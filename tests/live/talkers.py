@@ -22,7 +22,10 @@ async def http(scope, receive, send):
 async def echo(scope, receive, send):
     await send({"type": "websocket.accept", "headers": [(b"x-worker", str(os.getpid()).encode())]})
     while (event := await receive())["type"] == "websocket.receive":
-        await send({**event, "type": "websocket.send"})
+        try:
+            await send({**event, "type": "websocket.send"})
+        except OSError:
+            pass  # closed meanwhile: how is told next
     print("left", event["code"], repr(event["reason"]), "end", flush=True)
 
 async def listens(scope, receive, send):
@@ -35,6 +38,7 @@ async def scope(scope, receive, send):
     await send({"type": "websocket.accept"})
     told = {name: value for name, value in scope.items() if name not in ("headers", "state")}
     await send({"type": "websocket.send", "text": json.dumps(told, default=repr)})
+    await receive()
 
 async def chosen(scope, receive, send):
     await send({"type": "websocket.accept", "subprotocol": "chat"})

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.live.apps import write_app
+from tests.live.secure import Authority
 from tests.live.server import Running, serve
 from tests.live.talkers import APP, asked, talk, uri
 from tests.live.wire import request
@@ -212,3 +214,25 @@ def test_no_extension_is_agreed_on_when_it_is_switched_off(tmp_path: Path) -> No
         assert b"permessage-deflate; server_max_window_bits=12; client_max_window_bits=12" in (
             talk(server, "/echo", offer).head
         )
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_over_tls_it_is_the_same(tmp_path: Path, loop: str) -> None:
+    write_app(tmp_path, APP)
+    authority = Authority(tmp_path)
+    with serve(*ASGI, *authority.flags, "--asgi-loop", loop, cwd=tmp_path) as server:
+        with connect(uri(server, "/scope"), ssl=authority.trust()) as client:
+            assert json.loads(client.recv())["scheme"] == "wss"
+        with connect(uri(server), ssl=authority.trust()) as client:
+            for message in ("short", b"x" * 900_000, "snöw ☃" * 50):
+                client.send(message)
+                assert client.recv() == message
+            client.send(b"x" * 17_000_000)
+            with pytest.raises(ConnectionClosed):
+                client.recv()
+            assert client.close_code == 1009
+        with connect(uri(server), ssl=authority.trust()) as client:
+            server.signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed):
+                client.recv()
+            assert client.close_code == 1012

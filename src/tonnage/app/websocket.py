@@ -29,6 +29,7 @@ NORMAL: Final = 1000
 class Port(Protocol):
     """What the worker does for it. Each call may raise LocalProtocolError: the application's fault."""
 
+    loop: asyncio.AbstractEventLoop
     room: asyncio.Future[None] | None  # done when the client has taken enough to be sent more; None: it has
 
     def accept(self, subprotocol: str | None, fields: list[tuple[str, str]]) -> None: ...
@@ -48,23 +49,27 @@ class Phase(Enum):
 
 
 class Conversation:
-    __slots__ = ("_held", "_inbox", "_left", "_port", "_waiters", "phase")
+    __slots__ = ("_held", "_inbox", "_left", "_port", "_waiters", "is_full", "phase")
 
     def __init__(self, port: Port) -> None:
         self._port = port
         self._inbox: deque[Message | dict[str, object]] = deque([{"type": "websocket.connect"}])
         self._held = 0  # octets (of text: characters) in the inbox
         self._waiters: deque[asyncio.Future[None]] = deque()
+        self.is_full = False  # the inbox
         self._left = False  # websocket.disconnect is in the inbox, or was
         self.phase = Phase.CONNECTING
 
     # -- what the worker tells -------------------------------------------------------------------------------------
 
     def deliver(self, messages: Iterable[Message]) -> None:
+        inbox = self._inbox
         for message in messages:
-            self._inbox.append(message)
+            inbox.append(message)
             self._held += len(message)
-        self._wake()
+        self.is_full = len(inbox) >= MOST_MESSAGES or self._held >= MOST_OCTETS
+        if self._waiters:
+            self._wake()
 
     def disconnect(self, code: int, reason: str) -> None:
         """The end; a second one is not told."""
@@ -73,10 +78,6 @@ class Conversation:
             self.phase = Phase.CLOSED
             self._inbox.append({"type": "websocket.disconnect", "code": code, "reason": reason})
             self._wake()
-
-    @property
-    def is_full(self) -> bool:
-        return len(self._inbox) >= MOST_MESSAGES or self._held >= MOST_OCTETS
 
     def _wake(self) -> None:
         waiters = self._waiters
@@ -93,7 +94,7 @@ class Conversation:
         while not inbox:
             if self._left:
                 raise LocalProtocolError("receive() after websocket.disconnect: nothing follows it")
-            waiter = asyncio.get_running_loop().create_future()
+            waiter = self._port.loop.create_future()
             self._waiters.append(waiter)
             try:
                 await waiter
@@ -101,12 +102,12 @@ class Conversation:
                 if waiter.done() and not waiter.cancelled():
                     self._wake()  # we were woken for a message that another one has to take now
                 raise
-        was_full = self.is_full
         item = inbox.popleft()
         if isinstance(item, dict):
             return item
         self._held -= len(item)
-        if was_full and not self.is_full:
+        if self.is_full and len(inbox) < MOST_MESSAGES and self._held < MOST_OCTETS:
+            self.is_full = False
             self._port.resume()
         return {"type": "websocket.receive", "text" if type(item) is str else "bytes": item}
 

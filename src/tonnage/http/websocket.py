@@ -72,6 +72,7 @@ class WebSocket:
         "_purse",
         "closed",
         "failed",
+        "owes",
         "unseen",
     )
 
@@ -92,6 +93,7 @@ class WebSocket:
         self._purse = 0  # what may still be spent in this call
         self.unseen = b""  # to be given to `receive` again, when others have had their turn
         self.closed: Closed | None = None  # after this nothing is received
+        self.owes = False  # `take` has something
         self.failed = False  # by a frame that breaks the protocol: the client may be sending at this moment
 
     # -- receiving -------------------------------------------------------------------------------------------------
@@ -132,7 +134,8 @@ class WebSocket:
             else:
                 break
             end = start + length
-            if end > size or length > most or kind & ~DEFLATED not in (TEXT, BINARY):
+            plain = kind & ~DEFLATED
+            if end > size or length > most or (plain != TEXT and plain != BINARY):  # noqa: PLR1714 - a set costs more
                 break
             octets = apply_mask(data[start:end], data[start - 4 : start])
             if kind & DEFLATED:
@@ -142,7 +145,7 @@ class WebSocket:
                 if inflated is None:
                     return end
                 octets = inflated
-            self._add(octets, kind & ~DEFLATED == TEXT, messages)
+            self._add(octets, plain == TEXT, messages)
             at = end
             purse -= FRAME_COSTS + len(octets)
             if self.closed is not None:
@@ -180,6 +183,7 @@ class WebSocket:
     def _by_the_book(self, data: bytes, messages: list[Message]) -> None:
         protocol = self._protocol
         protocol.receive_data(data)
+        self.owes = bool(protocol.writes)
         for event in protocol.events_received():
             assert isinstance(event, Frame)
             self._purse -= FRAME_COSTS + len(event.data)
@@ -268,7 +272,7 @@ class WebSocket:
 
     def fail(self, code: int, reason: str) -> None:
         """Close, and look at nothing that the client still sends (RFC 6455 7.1.7)."""
-        self.failed = True
+        self.failed = self.owes = True
         self._protocol.fail(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
         self.closed = self._ours() or NO_CLOSE
 
@@ -279,6 +283,7 @@ class WebSocket:
 
     def take(self) -> bytes:
         """Octets to send: pongs and closes."""
+        self.owes = False
         return b"".join(self._protocol.data_to_send())
 
     @property

@@ -16,6 +16,8 @@ START: Event = {"type": "websocket.http.response.start", "status": 401, "headers
 class Deed:
     """A port that writes down what it was told."""
 
+    loop: asyncio.AbstractEventLoop
+
     def __init__(self) -> None:
         self.done: list[tuple[object, ...]] = []
         self.room: asyncio.Future[None] | None = None
@@ -49,6 +51,7 @@ def play(scene: Play) -> list[tuple[object, ...]]:
     port = Deed()
 
     async def stage() -> None:
+        port.loop = asyncio.get_running_loop()
         await scene(Conversation(port), port)
 
     asyncio.run(stage())

@@ -36,7 +36,7 @@ class WebSocketShell:
     __slots__ = (
         "_accepted", "_deaf", "_due", "_going_on", "_held", "_leaving", "_on_due", "_opening", "_over", "_paused",
         "_pinged", "_rest", "_stall_due", "_stall_size", "_talk", "_task", "_terms", "_transport", "_websocket",
-        "began_ns", "client", "fields", "head", "room", "sent", "service_ns", "status",
+        "began_ns", "client", "fields", "head", "loop", "room", "sent", "service_ns", "status",
     )  # fmt: skip
 
     environ = None  # for the access log: there is none in ASGI
@@ -51,6 +51,7 @@ class WebSocketShell:
         self.status = ""  # of the answer to the handshake
         self.fields: list[tuple[str, str]] = []
         self.sent = 0  # octets of frames with messages, or of a denial
+        self.loop = desk.loop
         self.room: Future[None] | None = None  # see Port
         self._transport = upgrade.transport
         self._opening = opening
@@ -71,7 +72,7 @@ class WebSocketShell:
         self._due = monotonic() + desk.timeout_s
         self._on_due: Callable[[float], None] = self._hung
         scope = websocket_scope(upgrade.scope, opening.subprotocols)
-        self._task = desk.loop.create_task(self._perform(scope))
+        self._task = self.loop.create_task(self._perform(scope))
         desk.conversations.add(self)
 
     # -- what the transport tells ----------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ class WebSocketShell:
 
     def pause_writing(self) -> None:
         if self.room is None:
-            self.room = self.client.desk.loop.create_future()
+            self.room = self.loop.create_future()
             self._stall_size = self._transport.get_write_buffer_size()
             self._stall_due = monotonic() + (self.client.desk.rules.timeouts.write or math.inf)
             self._balance()
@@ -123,8 +124,8 @@ class WebSocketShell:
         websocket = self._websocket
         messages = websocket.receive(data)
         self._rest = websocket.unseen
-        if octets := websocket.take():
-            self._transport.write(octets)
+        if websocket.owes:
+            self._transport.write(websocket.take())
         talk = self._talk
         if messages and not self._deaf:
             talk.deliver(messages)
@@ -143,7 +144,7 @@ class WebSocketShell:
             self._pause()
             if self._rest and not blocked and not self._going_on:
                 self._going_on = True
-                self.client.desk.loop.call_soon(self._go_on)
+                self.loop.call_soon(self._go_on)
         elif self._paused:
             self._paused = False
             self._transport.resume_reading()
@@ -346,4 +347,4 @@ class WebSocketShell:
         self._talk.disconnect(code, reason)
         self.resume_writing()
         if not self._task.done():
-            self.client.desk.loop.call_later(self.client.desk.grace_s, self._task.cancel)
+            self.loop.call_later(self.client.desk.grace_s, self._task.cancel)
