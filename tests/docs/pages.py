@@ -95,7 +95,10 @@ def pages() -> tuple[Page, ...]:
 
 
 # Written by scripts/bench and scripts/prove; they name flags and settings of other servers
-MEASURED = {"docs/explanation/performance.md", "docs/explanation/reliability.md"}
+MEASURED = {
+    "docs/explanation/performance.md",
+    "docs/explanation/reliability.md",
+}
 
 
 def page(name: str) -> Page:
