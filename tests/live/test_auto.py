@@ -1,7 +1,9 @@
 """`workers = auto` in real control groups: what it chooses is carried, and two more are not."""
 
+import os
 import re
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,34 @@ def test_preloaded_it_counts_the_zygote_once(tmp_path: Path, monkeypatch: pytest
             wait_for_workers(server, int(said[1]))
             server.log.wait_for("if it writes to 30 % of what it shares with the zygote")
             assert made.oom_kills() == 0
+
+
+def test_a_reload_finds_out_again_and_keeps_as_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although the new generation is weighed while the old one still has its memory."""
+    write_app(tmp_path, HEAVY)
+    with cell(512, 1.5) as made:
+        monkeypatch.setenv("TONNAGE", shlex.join(made.within(command())))
+        with serve("app", cwd=tmp_path, env={**AUTO, "MIB": "96"}) as server:
+            assert chosen(server) == (3, "memory")
+            wait_for_workers(server, 3)
+            server.signal(signal.SIGHUP)
+            server.log.wait_for("Generation 2 has taken over")
+            assert [said[1] for said in server.log.wait_for(CHOSEN, 2)] == ["3", "3"]
+            assert made.oom_kills() == 0
+
+
+def test_an_upgrade_does_not_take_the_old_one_s_memory_for_somebody_else_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_app(tmp_path, HEAVY)
+    with cell(512, 1.5) as made:
+        monkeypatch.setenv("TONNAGE", shlex.join(made.within(command())))
+        with serve("app", "--max-workers", "2", cwd=tmp_path, env={**AUTO, "MIB": "96"}) as server:
+            wait_for_workers(server, 2)
+            server.signal(signal.SIGUSR2)
+            sized = r"2 workers \(workers = auto\): the most that --max-workers allows; memory would carry 3"
+            assert len(server.log.wait_for(sized, 2)) == 2
+            (heir,) = server.log.wait_for(r"Supervisor (\d+) serves beside this one")
+            server.log.wait_for("Booting worker", 4)
+            os.kill(int(heir[1]), signal.SIGTERM)
+            server.log.wait_for(rf"Supervisor {heir[1]} exited|serves on")

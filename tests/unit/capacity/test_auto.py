@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.unit.system.machines import machine, write
 from tonnage.capacity.auto import Wish, choose, most_useful
-from tonnage.capacity.facts import Bound, Facts, Number, Pressures, Term
+from tonnage.capacity.facts import Bound, Facts, Number, Pressures, Term, gather
 from tonnage.supervisor.settings import Sizing, Warm
 
 MIB = 1 << 20
+V1 = ("cpu", "memory")
 SYNC, THREADS, ASGI = Wish("sync", 1), Wish("gthread", 4), Wish("asgi", 1)
 WARM = Warm(first=42 * MIB, further=40 * MIB, server=12 * MIB, all=54 * MIB, preload=False, generation=1)
 
@@ -116,3 +120,35 @@ def test_an_asgi_application_that_chose_its_worker_class_is_counted_as_one() -> 
     found = facts(2.0, 4096)
     assert choose(found, WARM, SYNC).workers == 5
     assert choose(found, replace(WARM, is_asgi=True), SYNC) == choose(found, WARM, ASGI)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("cpus", [0.5, 1.0, 1.5])
+@pytest.mark.parametrize(("memory", "carried"), [(128, 1), (256, 4), (512, 10)])  # floor((90 % - 12 - 2) / 40) - 1
+def test_in_the_groups_of_either_version(tmp_path: Path, version: int, cpus: float, memory: int, carried: int) -> None:
+    """Trees of files that stand for the kernel's; real groups are in tests/live/test_auto.py."""
+    found = gather(container(tmp_path, version, cpus, memory), uid=1000, ours=0)
+    sizing = choose(found, WARM, SYNC)
+    by_cpu = math.ceil(2 * cpus) + 1
+    assert sizing.workers == min(by_cpu, carried)
+    assert f"bound by {'CPU' if by_cpu <= carried else 'memory'}" in sizing.lines[0]
+    assert str(tmp_path) in text(sizing), "the file is named"
+
+
+def container(root: Path, version: int, cpus: float, memory: int) -> Path:
+    machine(root)
+    quota, octets = int(cpus * 100_000), memory * MIB
+    write(root, "proc/self/cgroup", "0::/site\n" if version == 2 else "2:cpu:/site\n1:memory:/site\n")
+    if version == 2:
+        write(root, "proc/self/mountinfo", "35 22 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+        write(root, "sys/fs/cgroup/site/cpu.max", f"{quota} 100000\n")
+        write(root, "sys/fs/cgroup/site/memory.max", f"{octets}\n")
+        write(root, "sys/fs/cgroup/site/memory.current", "0\n")
+        return root
+    mounts = [f"3{n} 22 0:3{n} / /sys/fs/cgroup/{name} rw - cgroup cgroup rw,{name}" for n, name in enumerate(V1)]
+    write(root, "proc/self/mountinfo", "\n".join([*mounts, ""]))
+    write(root, "sys/fs/cgroup/cpu/site/cpu.cfs_quota_us", f"{quota}\n")
+    write(root, "sys/fs/cgroup/cpu/site/cpu.cfs_period_us", "100000\n")
+    write(root, "sys/fs/cgroup/memory/site/memory.limit_in_bytes", f"{octets}\n")
+    write(root, "sys/fs/cgroup/memory/site/memory.usage_in_bytes", "0\n")
+    return root
