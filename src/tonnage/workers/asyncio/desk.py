@@ -70,7 +70,7 @@ class Desk:
         self.keepalive = KeepAlive(allowed=rules.timeouts.keepalive > 0)
         self.closing = rules.timeouts.keepalive <= 0  # every answer announces the end of its connection
         self.idle_s = rules.timeouts.keepalive
-        self._leaving = False
+        self.is_leaving = False
         self._recycle_at = rules.max_requests
         self._flushes = False  # a flush of the access log is due
 
@@ -101,7 +101,7 @@ class Desk:
         return bool(kept)
 
     def announce_leave(self, idle_until: float) -> None:
-        self._leaving = True
+        self.is_leaving = True
         self.closing = True
         self.idle_s = IDLE_S
         for client in list(self.clients):
@@ -172,7 +172,7 @@ class Desk:
         self.keepalive.siblings = self.rules.siblings.exist()
         if late_ns > 50_000_000:
             self.keepalive.held_up(now)
-        self.closing = self._leaving or not self.keepalive.offered(now)
+        self.closing = self.is_leaving or not self.keepalive.offered(now)
         for client in [client for client in self.clients if 0 < client.deadline <= now]:
             client.overdue()
         for client in [client for client in self.clients if client.shell is not None]:

@@ -64,7 +64,7 @@ class WebSocketShell:
         self._paused = False  # the transport reads nothing
         self._going_on = False  # a turn for the rest is due
         self._deaf = False  # the application wants no more messages
-        self._leaving = False  # the worker is
+        self._leaving = desk.is_leaving  # the worker: then accept is followed by 1012
         self._over = False
         self._pinged = 0.0  # when; 0: no pong is waited for
         self._stall_size = 0  # of what the client has not taken, when last looked at, and
