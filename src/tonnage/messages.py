@@ -54,6 +54,8 @@ class Drain:
 class Quit:
     """supervisor -> worker: exit at once."""
 
+    gently: bool = False  # who is ready by now, which its supervisor did not know, finishes what is in flight
+
 
 @dataclass(frozen=True, slots=True)
 class ReopenLogs:

@@ -11,11 +11,18 @@ UP = (Mode.STARTING, Mode.SERVING)
 
 
 def let_go(state: State, worker: Record, now: float, *, delay_s: float = 0.0, serve_queue: bool = False) -> Order:
-    if worker.phase is Phase.BOOTING:  # nothing is in flight
-        return quit_now(worker, now)
+    if worker.phase is Phase.BOOTING:  # nothing is in flight; unless it is ready, and we have not read that yet
+        quit_now(worker, now)
+        return Quit(worker.age, gently=True)
     grace_s = state.generations[worker.generation].rules.graceful_timeout_s
     worker.phase, worker.deadline = Phase.DRAINING, now + delay_s + grace_s
     return Drain(worker.age, grace_s, delay_s, serve_queue)
+
+
+def drains(state: State, worker: Record, now: float) -> None:
+    """It finishes what is in flight, though nobody has told it to drain."""
+    worker.phase = Phase.DRAINING
+    worker.deadline = now + state.generations[worker.generation].rules.graceful_timeout_s
 
 
 def quit_now(worker: Record, now: float) -> Order:

@@ -291,8 +291,8 @@ class Supervisor:
             case Drain(age, grace_s, delay_s, serve_queue):
                 if not crew.tell(age, messages.Drain(grace_s, delay_s, serve_queue)):
                     crew.signal(age, signal.SIGTERM)
-            case Quit(age):
-                if not crew.tell(age, messages.Quit()) or crew.is_loading(age):
+            case Quit(age, gently):
+                if not crew.tell(age, messages.Quit(gently)) or crew.is_loading(age):
                     crew.signal(age, signal.SIGINT)  # who loads the application does not read, but dies of it
             case Abort(age):
                 self._say(order)

@@ -32,6 +32,7 @@ class Drain:
 @dataclass(frozen=True, slots=True)
 class Quit:
     age: int
+    gently: bool = False  # it boots, as far as is known; if it is ready already, it may have requests
 
 
 class Overdue(Enum):

@@ -41,7 +41,7 @@ from tonnage.supervisor.facts import (
     WorkerReady,
     WorkerTired,
 )
-from tonnage.supervisor.leaving import QUIT_GRACE_S, UP, abort, close_when_due, stop
+from tonnage.supervisor.leaving import QUIT_GRACE_S, UP, abort, close_when_due, drains, stop
 from tonnage.supervisor.orders import (
     Announce,
     BootFailure,
@@ -139,8 +139,10 @@ def _hear_of(state: State, process: Record, fact: Heard, now: float) -> list[Ord
     match fact:
         case WorkerBootFailed() | WorkerExited() | ForkFailed():
             return _failed(state, process, fact, now)
-        case WorkerReady() if process.phase is Phase.BOOTING:  # or else it was told to quit meanwhile
+        case WorkerReady() if process.phase is Phase.BOOTING:
             return _ready(state, process, now)
+        case WorkerReady() if process.phase is Phase.QUITTING and state.mode is not Mode.QUITTING:
+            drains(state, process, now)  # it was ready before it was told to go: it may have requests
         case _ if process.phase is not Phase.READY or process.slot == NO_SLOT:
             return []
         case WorkerTired():
@@ -148,8 +150,7 @@ def _hear_of(state: State, process: Record, fact: Heard, now: float) -> list[Ord
         case WorkerHung(_, what):
             return [abort(process, now, Overdue.REQUEST, 0.0, what)]
         case WorkerLeaving():
-            process.phase = Phase.DRAINING
-            process.deadline = now + state.generations[process.generation].rules.graceful_timeout_s
+            drains(state, process, now)
     return []
 
 

@@ -75,6 +75,7 @@ class Lifecycle:
         self.reopen_logs = reopen_logs
         self.facade = seat.worker
         self.service: Service | None = None
+        self._is_dismissed = False  # told to go before it was known to be ready
 
     def run(self, open_service: OpenService) -> int:
         seat, cells = self.seat, self.seat.scoreboard.slot(self.seat.slot).cells
@@ -120,7 +121,9 @@ class Lifecycle:
             if number == signal.SIGTERM:
                 self._drain(Drain(self.config.graceful_timeout, serve_queue=True))
             elif number in (signal.SIGINT, signal.SIGQUIT):
-                self._quit()
+                self._told()  # a supervisor that took us for still loading says so first, and sends SIGINT after it
+                if not self._is_dismissed:
+                    self._quit()
             elif number == signal.SIGUSR1:
                 self.reopen_logs()
 
@@ -130,7 +133,11 @@ class Lifecycle:
                 match message:
                     case Drain():
                         self._drain(message)
+                    case Quit(gently=True):
+                        self._is_dismissed = True
+                        self._drain(Drain(self.config.graceful_timeout))
                     case Quit():
+                        self._is_dismissed = False
                         self._quit()
                     case ReopenLogs():
                         self.reopen_logs()

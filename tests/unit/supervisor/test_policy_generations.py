@@ -21,7 +21,7 @@ def test_a_stop_in_the_middle_of_a_reload_wins_at_once() -> None:
         CloseListeners(),
         Drain(1, 30.0, serve_queue=True),
         Drain(2, 30.0, serve_queue=True),
-        Quit(3),
+        Quit(3, gently=True),
     ]
 
 
@@ -40,7 +40,9 @@ def test_a_generation_that_crashes_half_way_is_rolled_back() -> None:
     orders = world.tell(WorkerExited(3, -11))
     assert isinstance(orders[0], Crashed)
     assert ReloadAbandoned(2, 1, from_disk=True) in orders
-    assert only(orders, Quit, Spawn) == [Quit(4), Spawn(5, 2, 1)], "its sibling goes, the old code comes back"
+    assert only(orders, Quit, Spawn) == [Quit(4, gently=True), Spawn(5, 2, 1)], (
+        "its sibling goes, the old code comes back"
+    )
 
 
 def test_a_generation_given_up_is_never_called_by_its_number_again() -> None:
@@ -53,7 +55,7 @@ def test_a_generation_given_up_is_never_called_by_its_number_again() -> None:
 def test_two_reloads_in_a_row_start_only_the_newest() -> None:
     world = World(want=1).serving()
     world.tell(ReloadAsked())
-    assert world.tell(ReloadAsked()) == [Quit(2)]
+    assert world.tell(ReloadAsked()) == [Quit(2, gently=True)]
     assert world.tell(WorkerExited(2, -2))[-1] == Spawn(3, 1, 3)
     assert world.tell(WorkerReady(3)) == [Drain(1, 30.0), TookOver(3, 0.0)]
 

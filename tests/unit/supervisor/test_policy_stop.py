@@ -41,7 +41,7 @@ def test_a_stop_in_the_middle_of_the_boot_waits_for_nothing() -> None:
     world = World(want=2)
     world.start()
     world.tell(WorkerReady(1))
-    assert world.tell(TERM) == [CloseListeners(), Drain(1, 30.0, serve_queue=True), Quit(2)]
+    assert world.tell(TERM) == [CloseListeners(), Drain(1, 30.0, serve_queue=True), Quit(2, gently=True)]
     assert world.wait_until_due() == [Kill(2, Overdue.QUIT, 2.0)]
     assert world.tell(WorkerReady(2)) == []
 
@@ -136,7 +136,7 @@ def test_the_last_worker_cannot_be_taken_away() -> None:
 def test_one_less_while_one_boots_lets_the_booting_one_go() -> None:
     world = World(want=2).serving()
     world.tell(ScaleAsked(+1))
-    assert world.tell(ScaleAsked(-1)) == [WantChanged(2, 3), Quit(3)]
+    assert world.tell(ScaleAsked(-1)) == [WantChanged(2, 3), Quit(3, gently=True)]
 
 
 def test_one_less_in_the_back_off_just_does_not_start_it() -> None:
