@@ -34,6 +34,8 @@ SETTINGS = {
 }
 MESSAGES = [message for message in load() if {*message.limits, *message.policy} <= SETTINGS.keys()]
 
+ACCEPTED = {"persistence/upgrade-websocket"}
+
 Server = Callable[[Message], Running]
 
 
@@ -44,6 +46,8 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         running: dict[str, Running] = {}
 
         def for_message(message: Message) -> Running:
+            if request.param in ASGI and message.name in ACCEPTED:
+                pytest.skip("this worker takes it for a WebSocket: see test_websockets.py")
             settings = configuration(message)
             if settings not in running:
                 source = ASGI_ECHO if request.param in ASGI else ECHO
