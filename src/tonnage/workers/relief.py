@@ -19,8 +19,8 @@ from tonnage.workers.pool import Inline
 from tonnage.workers.reception import Reception
 from tonnage.workers.siblings import Siblings
 
-SLOW_NS = 30_000_000  # passing a connection costs about 50 us in each of two workers; far below what it would wait
-LOOK_S = 0.02  # while requests come
+SLOW_NS = 2_000_000  # passing a connection costs about 50 us in each of two workers; far below what it would wait
+LOOK_S = 0.001  # while requests come and there are siblings
 IDLE_LOOK_S = 0.1
 PAUSE_S = 0.005
 
@@ -42,7 +42,8 @@ class Relief:
     def _run(self) -> None:
         inline, served = self._inline, 0
         while True:
-            time.sleep(LOOK_S if inline.served != served or inline.running[0] is not None else IDLE_LOOK_S)
+            is_used = inline.served != served or inline.running[0] is not None
+            time.sleep(LOOK_S if is_used and self._reception.siblings else IDLE_LOOK_S)
             served = inline.served
             if self._is_slow():
                 self._stand_in(served)
