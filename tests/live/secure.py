@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ import trustme
 
 from tests.live.server import PATIENCE_S, Running
 from tests.live.wire import Wire
+
+VISITORS = 4
 
 
 class Authority:
@@ -79,3 +82,31 @@ def plain_socket(running: Running) -> Iterator[socket.socket]:
     with socket.create_connection(running.address, PATIENCE_S) as sock:  # type: ignore[arg-type]  # TCP here
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield sock
+
+
+@contextmanager
+def visited(running: Running, authority: Authority) -> Iterator[None]:
+    """Clients shake hands and ask again and again meanwhile, and each of them gets every answer."""
+    over, answered, failures = threading.Event(), [0] * VISITORS, []
+
+    def visit(number: int) -> None:
+        try:
+            while not over.is_set():
+                with SecureWire(running, authority.trust()) as wire:
+                    for _ in range(3):
+                        assert wire.ask("GET", "/").body == b"hello\n"
+                        answered[number] += 1
+        except Exception as exc:
+            failures.append(exc)
+
+    visitors = [threading.Thread(target=visit, args=(number,)) for number in range(VISITORS)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for visitor in visitors:
+            visitor.join()
+    assert failures == []
+    assert all(answered)

@@ -3,7 +3,6 @@
 import json
 import signal
 import ssl
-import threading
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,10 @@ from websockets.sync.client import connect
 
 from tests.live.apps import ASGI_ECHO, ASGI_HELLO, write_app
 from tests.live.conftest import ASGI
-from tests.live.secure import Authority, SecureWire, plain_socket
+from tests.live.secure import Authority, SecureWire, plain_socket, visited
 from tests.live.server import serve
 
 TELLING = ASGI_ECHO.replace("told = {", 'told = {"tls": scope["extensions"]["tls"],')
-CLIENTS = 4
 
 
 @pytest.fixture(params=list(ASGI))
@@ -49,30 +47,11 @@ def test_a_renewed_certificate_is_taken_up_and_no_request_is_lost(
     authority: Authority, tmp_path: Path, loop: list[str]
 ) -> None:
     with serve("app", *authority.flags, *loop, cwd=write_app(tmp_path, ASGI_HELLO)) as running:
-        over, answered, failures = threading.Event(), [0] * CLIENTS, []
-
-        def visit(number: int) -> None:
-            try:
-                while not over.is_set():
-                    with SecureWire(running, authority.trust()) as wire:
-                        for _ in range(3):
-                            assert wire.ask("GET", "/").body == b"hello\n"
-                            answered[number] += 1
-            except Exception as exc:
-                failures.append(exc)
-
-        visitors = [threading.Thread(target=visit, args=(number,)) for number in range(CLIENTS)]
-        for visitor in visitors:
-            visitor.start()
-        renewed = authority.renew()
-        running.log.wait_for(r"\[INFO\] the TLS files have changed: new connections get the new \S*cert\.pem")
-        with SecureWire(running, authority.trust()) as wire:
-            assert wire.sock.getpeercert(binary_form=True) == renewed
-        over.set()
-        for visitor in visitors:
-            visitor.join()
-        assert failures == []
-        assert all(answered)
+        with visited(running, authority):
+            renewed = authority.renew()
+            running.log.wait_for(r"\[INFO\] the TLS files have changed: new connections get the new \S*cert\.pem")
+            with SecureWire(running, authority.trust()) as wire:
+                assert wire.sock.getpeercert(binary_form=True) == renewed
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"])

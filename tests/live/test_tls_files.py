@@ -4,17 +4,14 @@ import json
 import os
 import pwd
 import signal
-import threading
 from pathlib import Path
 
 import pytest
 
 from tests.live.apps import ECHO, HELD, HELLO, Gate, write_app
-from tests.live.secure import Authority, SecureWire
+from tests.live.secure import Authority, SecureWire, visited
 from tests.live.server import Running, run, serve
 from tests.live.wire import request
-
-CLIENTS = 4
 
 
 @pytest.fixture
@@ -109,34 +106,17 @@ def test_a_renewed_certificate_is_taken_up_by_every_worker_and_no_request_is_los
     site: Path, authority: Authority, workers: list[str]
 ) -> None:
     with serve("app", *authority.flags, *workers, "--workers", "2", cwd=site) as running:
-        over, answered, failures = threading.Event(), [0] * CLIENTS, []
-
-        def visit(number: int) -> None:
-            try:
-                while not over.is_set():
-                    with SecureWire(running, authority.trust()) as wire:
-                        for _ in range(3):
-                            assert wire.ask("GET", "/").body == b"hello\n"
-                            answered[number] += 1
-            except Exception as exc:
-                failures.append(exc)
-
-        visitors = [threading.Thread(target=visit, args=(number,)) for number in range(CLIENTS)]
-        for visitor in visitors:
-            visitor.start()
-        kept = SecureWire(running, authority.trust())
-        first = shown(running, authority)
-        second = authority.renew()
-        running.log.wait_for(r"\[INFO\] the TLS files have changed: new connections get the new \S*cert\.pem", times=2)
-        assert first != second
-        assert {shown(running, authority) for _ in range(6)} == {second}
-        assert kept.ask("GET", "/").status == 200, "who has shaken hands stays"
-        kept.close()
-        over.set()
-        for visitor in visitors:
-            visitor.join()
-        assert failures == []
-        assert all(answered)
+        with visited(running, authority):
+            kept = SecureWire(running, authority.trust())
+            first = shown(running, authority)
+            second = authority.renew()
+            running.log.wait_for(
+                r"\[INFO\] the TLS files have changed: new connections get the new \S*cert\.pem", times=2
+            )
+            assert first != second
+            assert {shown(running, authority) for _ in range(6)} == {second}
+            assert kept.ask("GET", "/").status == 200, "who has shaken hands stays"
+            kept.close()
 
 
 def test_a_broken_renewal_leaves_the_old_certificate_in_use_and_is_logged(site: Path, authority: Authority) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from math import ceil, inf, log
 
 GIL_KNEE = 32
-"""Threads beyond which one more was never seen to help: each switch takes the GIL from somebody (see the page "how
-sizing works" for the measurement)."""
+"""A rule of thumb that nobody has measured: beyond it the switches, each of which takes the GIL from somebody, are
+taken to cost more than one more thread brings."""
 
 WORTH_A_THREAD = 0.1
 """A waiting share below it gains at most 11 % from a second thread, and the hand-over to threads costs as much."""
