@@ -46,12 +46,14 @@ def test_a_client_must_have_a_certificate_where_it_is_required(
 def test_a_renewed_certificate_is_taken_up_and_no_request_is_lost(
     authority: Authority, tmp_path: Path, loop: list[str]
 ) -> None:
-    with serve("app", *authority.flags, *loop, cwd=write_app(tmp_path, ASGI_HELLO)) as running:
-        with visited(running, authority):
-            renewed = authority.renew()
-            running.log.wait_for(r"\[INFO\] the TLS files have changed: new connections get the new \S*cert\.pem")
-            with SecureWire(running, authority.trust()) as wire:
-                assert wire.sock.getpeercert(binary_form=True) == renewed
+    with (
+        serve("app", *authority.flags, *loop, cwd=write_app(tmp_path, ASGI_HELLO)) as running,
+        visited(running, authority),
+    ):
+        renewed = authority.renew()
+        running.log.wait_for(r"\[INFO\] the TLS files have changed: new connections get the new \S*cert\.pem")
+        with SecureWire(running, authority.trust()) as wire:
+            assert wire.sock.getpeercert(binary_form=True) == renewed
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"])

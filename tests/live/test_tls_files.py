@@ -105,18 +105,18 @@ def test_a_hook_that_may_not_read_the_key_ends_the_start(site: Path, authority: 
 def test_a_renewed_certificate_is_taken_up_by_every_worker_and_no_request_is_lost(
     site: Path, authority: Authority, workers: list[str]
 ) -> None:
-    with serve("app", *authority.flags, *workers, "--workers", "2", cwd=site) as running:
-        with visited(running, authority):
-            kept = SecureWire(running, authority.trust())
-            first = shown(running, authority)
-            second = authority.renew()
-            running.log.wait_for(
-                r"\[INFO\] the TLS files have changed: new connections get the new \S*cert\.pem", times=2
-            )
-            assert first != second
-            assert {shown(running, authority) for _ in range(6)} == {second}
-            assert kept.ask("GET", "/").status == 200, "who has shaken hands stays"
-            kept.close()
+    with (
+        serve("app", *authority.flags, *workers, "--workers", "2", cwd=site) as running,
+        visited(running, authority),
+    ):
+        kept = SecureWire(running, authority.trust())
+        first = shown(running, authority)
+        second = authority.renew()
+        running.log.wait_for(r"\[INFO\] the TLS files have changed: new connections get the new \S*cert\.pem", times=2)
+        assert first != second
+        assert {shown(running, authority) for _ in range(6)} == {second}
+        assert kept.ask("GET", "/").status == 200, "who has shaken hands stays"
+        kept.close()
 
 
 def test_a_broken_renewal_leaves_the_old_certificate_in_use_and_is_logged(site: Path, authority: Authority) -> None:
