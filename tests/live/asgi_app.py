@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.live.apps import Gate
 
 APP = '''
-import asyncio, os, sys
+import asyncio, json, os, sys
 from gates import pass_gate
 
 def say(text):
@@ -23,7 +23,8 @@ async def hello(scope, receive, send):
 
 async def facts(scope, receive, send):
     await start(send)
-    await content(send, f"{len(asyncio.all_tasks())} {len(os.listdir('/proc/self/fd'))}".encode())
+    told = {"tasks": len(asyncio.all_tasks()), "fds": len(os.listdir("/proc/self/fd")), "pid": os.getpid()}
+    await content(send, json.dumps(told).encode())
 
 async def echo(scope, receive, send):
     await start(send)

@@ -1,18 +1,18 @@
 """Clients that mean harm, or are slow, or tell more than anybody can hear: refused, held back, and forgotten."""
 
 import contextlib
-import json
 import os
 import select
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.live.apps import write_app
+from tests.live.census import Census, facts
 from tests.live.server import Running, serve
 from tests.live.talkers import APP, FIELDS, talk
 from tests.live.wire import Wire, request
@@ -30,29 +30,8 @@ def server(tmp_path: Path) -> Iterator[Running]:
         yield running
 
 
-def facts(server: Running) -> dict[str, int]:
-    told: dict[str, int] = json.loads(server.get("/facts").text)
-    return told
-
-
-def settle(look: Callable[[], dict[str, int]], *names: str) -> dict[str, int]:
-    """The facts, once twenty looks in a row have shown the same."""
-    last, same = look(), 0
-    while same < 20:
-        now = look()
-        same = same + 1 if all(now[name] == last[name] for name in names) else 0
-        last = now
-    return last
-
-
-def come_back(server: Running, wanted: dict[str, int]) -> None:
-    """Blocks until tasks and descriptors are as many as at the start."""
-    while (now := facts(server)) and (now["tasks"], now["fds"]) > (wanted["tasks"], wanted["fds"]):
-        assert now["pid"] == wanted["pid"]
-
-
 def test_every_hostile_frame_is_refused_with_its_code_and_leaves_nothing_behind(server: Running) -> None:
-    start = facts(server)
+    census = Census(server)
     plain = [(data, code, ()) for data, code in HOSTILE.values()]
     deflated = [(data, code, (DEFLATE,)) for data, code in DEFLATED_HOSTILE.values() if code != 1009]
     for data, code, fields in plain + deflated:
@@ -70,7 +49,7 @@ def test_every_hostile_frame_is_refused_with_its_code_and_leaves_nothing_behind(
     assert answer is not None
     assert int.from_bytes(answer[1][:2]) == 1009
     bomb.wire.close()
-    come_back(server, start)
+    census.wait_until_back()
     good = talk(server)
     good.send(text("hello"))
     assert good.read() == (0x80 | TEXT, b"hello")
@@ -86,7 +65,7 @@ def test_a_close_reaches_a_client_that_is_still_sending(server: Running) -> None
 
 
 def test_garbage_in_place_of_frames_is_survived(server: Running) -> None:
-    start = facts(server)
+    census = Census(server)
     for i in range(50):
         wire = server.connect()
         wire.send(request("GET", "/echo", FIELDS))
@@ -96,11 +75,11 @@ def test_garbage_in_place_of_frames_is_survived(server: Running) -> None:
             wire.sock.shutdown(socket.SHUT_WR)
         wire.rest()
         wire.close()
-    come_back(server, start)
+    census.wait_until_back()
 
 
 def test_clients_that_leave_in_every_way_leave_nothing_behind(server: Running) -> None:
-    start = facts(server)
+    census = Census(server)
     reset = b"\x01\0\0\0\0\0\0\0"
     for path in ("/echo", "/deaf", "/refused", "/stuck"):
         for last in (b"", text("x")[:3], close(1000), frame(TEXT, b"x", fin=False)):
@@ -112,32 +91,34 @@ def test_clients_that_leave_in_every_way_leave_nothing_behind(server: Running) -
                 if abruptly:
                     wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
                 wire.close()
-    come_back(server, start)
+    census.wait_until_back()
 
 
 @pytest.mark.parametrize("flood", [frame(PING), frame(BINARY), frame(PING, b"x" * 125), frame(CONT, b"", fin=False)])
 def test_a_flood_of_small_frames_does_not_keep_the_others_waiting(server: Running, flood: bytes) -> None:
     """The flooder reads nothing: its pongs and echoes pile up until it is not read any more."""
-    start = facts(server)
+    census = Census(server)
     one = talk(server)
     if flood[0] & 0xF == CONT:
         one.send(frame(TEXT, b"", fin=False))
     sent = Sender(one.wire, flood * (65536 // len(flood)), most=3000)
     for _ in range(30):
-        assert facts(server)["pid"] == start["pid"]
+        assert facts(server)["pid"] == census.start["pid"]
     sent.stop()
-    come_back(server, start)
+    census.wait_until_back()
 
 
 def test_who_takes_nothing_is_sent_nothing(server: Running) -> None:
+    census = Census(server)
     one = talk(server, "/floods")
-    told = settle(lambda: facts(server), "messages")
+    told = census.settled("messages")
     assert 0 < told["messages"] < 2000, "65 kB each; the whole flood is 20,000"
     for _ in range(told["messages"]):
         assert one.read() == (0x80 | BINARY, bytes(65536))
-    assert settle(lambda: facts(server), "messages")["messages"] > told["messages"]
+    assert census.settled("messages")["messages"] > told["messages"]
     one.wire.close()
     server.log.wait_for("could not send: ClientLeftError")
+    census.wait_until_back()
 
 
 def test_who_takes_nothing_for_too_long_is_let_go(tmp_path: Path) -> None:
