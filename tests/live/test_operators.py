@@ -1,9 +1,12 @@
 """tonnage status, reload and stop, from another terminal."""
 
+import contextlib
 import json
 import os
+import resource
 import shlex
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -159,6 +162,29 @@ def test_workers_are_added_and_removed_and_never_the_last_one(tmp_path: Path) ->
         assert (done.code, "there is one worker at least" in done.stderr) == (1, True)
         server.log.wait_for(r"Worker \(pid: \d+\) exited with code 0", times=2)
         assert server.get().status == 200
+
+
+def test_a_supervisor_that_is_out_of_descriptors_says_so_and_answers_when_there_are_some(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    with serve("app", "--admin-bind", "unix:admin", *CONTROL, cwd=tmp_path) as server, contextlib.ExitStack() as peers:
+        soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (0, hard))
+        operator, browser = (peers.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(2))
+        for peer, name, words in (
+            (operator, "control", b'{"request": "status"}\n'),
+            (browser, "admin", b"GET /-/live HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ):
+            peer.settimeout(PATIENCE_S)
+            peer.connect(str(tmp_path / name))
+            peer.sendall(words)
+            server.log.wait_for(
+                rf"\[WARNING\] Nobody new is answered at unix:\S*{name} for now: Too many open files\. "
+            )
+        assert server.get().text == "hello\n"
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        assert operator.recv(100).startswith(b'{"status": ')
+        assert browser.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert server.log.text.count("Nobody new is answered") == 2
 
 
 def test_a_reload_that_waits_for_the_proof_says_so(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The supervisor's ear for operators: a Unix socket with one JSON line a request (control/wire.py).
 
-It never blocks the supervisor: who does not read what is sent, or sends nonsense, is dropped.
+Slow, hostile and superfluous peers are peers.py's business; who sends no lines is dropped.
 
 All that the loop has to do (each is one line there):
 
@@ -13,6 +13,7 @@ All that the loop has to do (each is one line there):
     control.settled(generation, ok, reason)      # that generation, or a newer one, has taken over; or it is given up
     control.settled(generation, ok, reason, bakes=True)   # ...but has to prove itself yet: who waits for that, waits on
     control.upgraded(ok, reason, pid)            # the new supervisor serves beside us; or there is none
+    control.turn(now)                            # at control.next_at
     control.close()                              # last of all, when no worker is left: ends what is still waited for
 
 A supervisor that an upgrade has started opens heir(where(...)), and calls control.promote() when the old one is gone.
@@ -31,7 +32,6 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from tonnage.config.values import UnixAddress
@@ -41,7 +41,8 @@ from tonnage.control.requests import Answer, Done, Note, Reload, Reopen, Request
 from tonnage.control.wire import LONGEST_REQUEST, Lines, decode_request, encode_answer
 from tonnage.errors import BindError
 from tonnage.supervisor.facts import Fact, ReloadAsked, ReopenAsked, ScaleAsked, StopAsked, UpgradeAsked
-from tonnage.system.listeners import Listener, close_listeners, open_listeners
+from tonnage.supervisor.peers import Patience, Peer, PeerServer
+from tonnage.system.listeners import Listener, open_listeners
 
 MOST_PEERS = 32  # more operators at once than any server has; the oldest that waits for nothing makes room
 MOST_UNREAD = 1 << 20  # octets that a peer may leave unread: an overview of some hundred workers, and many notes
@@ -74,25 +75,17 @@ def heir(place: Where) -> Where:
 
 
 @dataclass(slots=True, eq=False)
-class Peer:
-    sock: socket.socket
+class Operator(Peer):
     name: str  # for the log
     lines: Lines = field(default_factory=lambda: Lines(LONGEST_REQUEST))
-    unsent: bytearray = field(default_factory=bytearray)
     waiting: Request | None = None
     generation: int | None = None  # that a Reload was taken in as
 
 
-Asked = Fact | UpgradeAsked
-
-
-class Control:
+class Control(PeerServer[Operator]):
     def __init__(self, selector: selectors.BaseSelector, log: logging.Logger, look: Callable[[], Overview]) -> None:
-        self._selector = selector
-        self._log = log
+        super().__init__(selector, log, Patience(MOST_PEERS, MOST_UNREAD))
         self._look = look
-        self._listener: Listener | None = None
-        self._peers: list[Peer] = []  # the oldest first
         self._relay = Relay(self._tell)
 
     # -- the loop's side -----------------------------------------------------------------------------------------------
@@ -113,11 +106,11 @@ class Control:
         problem = ""
         for path in place.paths:
             try:
-                self._listener = _listen(path, place)
+                listener = _listen(path, place)
             except (BindError, OSError) as exc:
                 problem = problem or _why(path, exc)
             else:
-                self._selector.register(self._listener.sock, selectors.EVENT_READ, self._accept)
+                self._serve(listener)
                 if place.is_default and self._is_abstract:
                     self._log.info(
                         "Control socket: %s (%s). Only user %d and root are answered.",
@@ -144,7 +137,7 @@ class Control:
         self._end(lambda peer: isinstance(peer.waiting, Reload) and peer.generation is None, Done(False, reason))
 
     def settled(self, generation: int, ok: bool, reason: str, *, bakes: bool = False) -> None:
-        def concerned(peer: Peer) -> bool:
+        def concerned(peer: Operator) -> bool:
             asked, reload = peer.generation, peer.waiting
             if not isinstance(reload, Reload) or (bakes and reload.bake):
                 return False
@@ -172,74 +165,48 @@ class Control:
         """A Stop is done now; what else is waited for will not come."""
         self._end(lambda peer: isinstance(peer.waiting, Stop), Done(True, reason))
         self._end(lambda peer: peer.waiting is not None, Done(False, reason))
-        if self._listener is not None:
-            self._selector.unregister(self._listener.sock)
-            close_listeners([self._listener], unlink=True)
-        for peer in list(self._peers):
-            self._drop(peer)
-        self.forget()
+        super().close()
 
     def forget(self) -> None:
-        """Close our descriptors; in a forked child they are its parent's, and so are the file and the selector."""
         self._log.removeHandler(self._relay)
-        for peer in self._peers:
-            peer.sock.close()
-        self._peers.clear()
-        if self._listener is not None:
-            self._listener.sock.close()
-            self._listener = None
+        super().forget()
 
     # -- the operators' side -------------------------------------------------------------------------------------------
 
-    def _accept(self) -> Iterator[Asked]:
-        assert self._listener is not None
-        with suppress(OSError):  # it was in a hurry, or we are out of descriptors: level-triggered, we shall be back
-            sock, _ = self._listener.sock.accept()
-            if self._is_abstract and _uid(sock) not in (0, os.geteuid()):  # the file's mode keeps others out elsewhere
-                sock.close()
-                return
-            sock.setblocking(False)
-            peer = Peer(sock, _who(sock))
-            self._peers.append(peer)
-            self._selector.register(sock, selectors.EVENT_READ, partial(self._turn, peer))
-            if len(self._peers) > MOST_PEERS:
-                self._drop(next((each for each in self._peers if each.waiting is None), self._peers[0]))
-        yield from ()
+    def _meet(self, sock: socket.socket) -> Operator | None:
+        if self._is_abstract and _uid(sock) not in (0, os.geteuid()):  # the file's mode keeps others out elsewhere
+            return None
+        return Operator(sock, _who(sock))
 
-    def _turn(self, peer: Peer) -> Iterator[Asked]:
-        """Something can be sent to it, or read from it."""
-        self._flush(peer)
+    def _spare(self) -> Operator:
+        return next((each for each in self._peers if each.waiting is None), self._peers[0])
+
+    def _hear(self, peer: Operator, data: bytes) -> Iterator[Fact]:
         try:
-            data = peer.sock.recv(LONGEST_REQUEST) if peer in self._peers else None
-            if data is None:
-                return
-            if not data:
-                self._drop(peer)
-                return
-            for line in peer.lines.feed(data):
-                yield from self._take_in(peer, line)
-        except BlockingIOError:
-            return
-        except (OSError, ValueError):  # gone, or no client of ours: there is nobody to answer
+            lines = peer.lines.feed(data)
+        except ValueError:  # no client of ours: there is nobody to answer
             self._drop(peer)
+            return
+        for line in lines:
+            yield from self._take_in(peer, line)
 
-    def _take_in(self, peer: Peer, line: bytes) -> Iterator[Asked]:
+    def _take_in(self, peer: Operator, line: bytes) -> Iterator[Fact]:
         try:
             request = decode_request(line)
         except ValueError as exc:
-            self._send(peer, Done(False, str(exc)))
+            self._say(peer, Done(False, str(exc)))
             return
         if peer.waiting is not None:
-            self._send(peer, Done(False, "one request at a time: another one is not done yet"))
+            self._say(peer, Done(False, "one request at a time: another one is not done yet"))
             return
         if isinstance(request, Status):
-            self._send(peer, self._look())
-            self._send(peer, Done(True, ""))
+            self._say(peer, self._look())
+            self._say(peer, Done(True, ""))
             return
         self._log.info("%s, asked for by %s", _named(request), peer.name)
         match request:
             case Scale() | Reopen():
-                self._send(peer, Done(True, f"{_named(request).lower()}: asked for"))
+                self._say(peer, Done(True, f"{_named(request).lower()}: asked for"))
             case _:
                 peer.waiting, peer.generation = request, None
                 self._log.addHandler(self._relay)
@@ -248,37 +215,15 @@ class Control:
     def _tell(self, text: str) -> None:
         for peer in list(self._peers):
             if peer.waiting is not None:
-                self._send(peer, Note(text))
+                self._say(peer, Note(text))
 
-    def _end(self, concerned: Callable[[Peer], bool], done: Done) -> None:
+    def _end(self, concerned: Callable[[Operator], bool], done: Done) -> None:
         for peer in [each for each in self._peers if concerned(each)]:
             peer.waiting, peer.generation = None, None
-            self._send(peer, done)
+            self._say(peer, done)
 
-    def _send(self, peer: Peer, answer: Answer) -> None:
-        peer.unsent += encode_answer(answer)
-        self._flush(peer)
-        if len(peer.unsent) > MOST_UNREAD:
-            self._drop(peer)
-
-    def _flush(self, peer: Peer) -> None:
-        if peer not in self._peers or not peer.unsent:
-            return
-        try:
-            del peer.unsent[: peer.sock.send(peer.unsent, socket.MSG_NOSIGNAL)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._drop(peer)
-            return
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.unsent else 0)
-        self._selector.modify(peer.sock, events, partial(self._turn, peer))
-
-    def _drop(self, peer: Peer) -> None:
-        if peer in self._peers:
-            self._peers.remove(peer)
-            self._selector.unregister(peer.sock)
-            peer.sock.close()
+    def _say(self, peer: Operator, answer: Answer) -> None:
+        self._send(peer, encode_answer(answer))
 
 
 class Relay(logging.Handler):
@@ -328,7 +273,7 @@ def _named(request: Request) -> str:
             return type(request).__name__
 
 
-def _fact(request: Reload | Reopen | Stop | Scale | Upgrade) -> Asked:
+def _fact(request: Reload | Reopen | Stop | Scale | Upgrade) -> Fact:
     match request:
         case Reload():
             return ReloadAsked()

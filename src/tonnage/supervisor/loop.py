@@ -162,7 +162,7 @@ class Supervisor:
     def _turn(self) -> None:
         """One fact, so that no signal has to wait for a series of anything."""
         now = time.monotonic()
-        others = (self._watch, self._herald, self._observer, self._admin)
+        others = (self._watch, self._herald, self._observer, self._control, self._admin)
         due = min(wake_at(self._state, now), *(each.next_at for each in others))
         self._learn(0.0 if self._facts else due - now)
         self._facts.extend(self._watch.look(time.monotonic(), self._serving()))
@@ -170,6 +170,7 @@ class Supervisor:
         if isinstance(fact, HeirServes | HeirGone):
             self._hear_of_heir(fact)
         self._observer.turn(time.monotonic())
+        self._control.turn(time.monotonic())
         self._admin.turn(time.monotonic())
         for order in step(self._state, fact, time.monotonic()):
             self._observer.hear(order)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tonnage.control.overview import Advice, InFlight, ListenerView, Overview, Quantiles, WorkerView
-from tonnage.supervisor.control import Asked, Control, heir, where
-from tonnage.supervisor.facts import ReloadAsked, ScaleAsked, StopAsked, UpgradeAsked
+from tonnage.supervisor.control import Control, heir, where
+from tonnage.supervisor.facts import Fact, ReloadAsked, ScaleAsked, StopAsked, UpgradeAsked
 
 UID = 4_000_000_001  # nobody's: what really runs on this machine is not seen, and does not see us
 
@@ -43,7 +43,7 @@ class Actor:
                 for fact in key.data():
                     self.take_in(fact)
 
-    def take_in(self, fact: Asked) -> None:
+    def take_in(self, fact: Fact) -> None:
         self.log.info("%s", type(fact).__name__)
         match fact:
             case ReloadAsked():

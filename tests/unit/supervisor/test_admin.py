@@ -196,28 +196,6 @@ def test_of_too_many_the_oldest_goes_and_the_newest_is_answered(stage: Stage) ->
     assert stage.open == 1 + MOST_PEERS
 
 
-def test_out_of_descriptors_it_rests_instead_of_turning_in_vain(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Full:
-        family = stage.listener.family
-
-        def accept(self) -> None:
-            raise OSError(24, "Too many open files")
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(stage.listener, name)
-
-    listener = stage.admin._listener
-    assert listener is not None
-    with monkeypatch.context() as patch:
-        patch.setattr(listener, "sock", Full())
-        stage.admin._accept()
-    assert stage.open == 0
-    assert stage.admin.next_at < NEVER
-    stage.admin.turn(stage.admin.next_at)
-    assert stage.open == 1
-    assert statuses(stage.ask(LIVE)) == [200]
-
-
 def test_an_address_that_is_taken_is_refused_by_its_flag(stage: Stage) -> None:
     name = stage.listener.getsockname()
     address = UnixAddress(name) if isinstance(name, str) else TcpAddress(*name)

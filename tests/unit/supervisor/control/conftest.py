@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tonnage.control.overview import ListenerView, Overview
-from tonnage.supervisor.control import Asked, Control, Where
+from tonnage.supervisor.control import Control, Where
+from tonnage.supervisor.facts import Fact
 
 OVERVIEW = Overview("0.1.0", os.getpid(), "serving", 1, 2, 3.0, (ListenerView("http://[::]:80", 1, 2048),), ())
 
@@ -26,7 +27,7 @@ class Operator:
     desk: Desk
     rest: bytes = b""
 
-    def ask(self, request: str, **fields: object) -> list[Asked]:
+    def ask(self, request: str, **fields: object) -> list[Fact]:
         self.sock.sendall(json.dumps({"request": request, **fields}).encode() + b"\n")
         return self.desk.turn()
 
@@ -60,9 +61,9 @@ class Desk:
         self.control = Control(self.selector, self.log, lambda: OVERVIEW)
         self.control.open(self.place)
 
-    def turn(self) -> list[Asked]:
+    def turn(self) -> list[Fact]:
         """Until nothing is left to do."""
-        facts: list[Asked] = []
+        facts: list[Fact] = []
         while keys := self.selector.select(0):
             for key, _ in keys:
                 facts += key.data()

@@ -10,8 +10,8 @@ import pytest
 
 from tests.unit.supervisor.control.conftest import OVERVIEW, Desk
 from tonnage.supervisor import control as module
-from tonnage.supervisor.control import Asked, Control, heir, where
-from tonnage.supervisor.facts import ReloadAsked, ReopenAsked, ScaleAsked, StopAsked, UpgradeAsked
+from tonnage.supervisor.control import Control, heir, where
+from tonnage.supervisor.facts import Fact, ReloadAsked, ReopenAsked, ScaleAsked, StopAsked, UpgradeAsked
 
 # -- requests ----------------------------------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ def test_status_is_answered_at_once_and_is_no_fact(desk: Desk) -> None:
     ],
 )
 def test_a_request_is_a_fact_and_the_log_says_whose_it_was(
-    desk: Desk, caplog: pytest.LogCaptureFixture, request_: str, fields: dict[str, object], fact: Asked
+    desk: Desk, caplog: pytest.LogCaptureFixture, request_: str, fields: dict[str, object], fact: Fact
 ) -> None:
     caplog.set_level(logging.INFO)
     assert desk.operator().ask(request_, **fields) == [fact]
