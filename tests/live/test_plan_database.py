@@ -5,9 +5,7 @@ more; what nobody planned does, and its clients see it.
 import json
 import re
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.live.crowds import Seen, crowd, during
 from tests.live.databases import OWNER, Postgres, postgresql
-from tests.live.server import PATIENCE_S, Running, run, serve
+from tests.live.server import run, serve
 from tests.unit.capacity.plans import footprint
 
 LIMIT, RESERVED = 20, 3
-CLIENTS = 40
 REFUSED = r"too many clients|remaining connection slots"  # SQLSTATE 53300, in its two wordings
 
 SITE = """
@@ -76,63 +74,18 @@ def owner(server: Postgres) -> psycopg.Connection:
     return psycopg.connect(host=str(server.directory), user=OWNER, dbname="postgres", autocommit=True)
 
 
-class Seen:
-    """Numbers as they come, from several threads; who waits for one is woken by it."""
-
-    def __init__(self) -> None:
-        self.numbers: set[int] = set()
-        self._grown = threading.Condition()
-
-    def add(self, number: int) -> None:
-        with self._grown:
-            self.numbers.add(number)
-            self._grown.notify_all()
-
-    def wait_for(self, number: int) -> None:
-        with self._grown:
-            found = self._grown.wait_for(lambda: number in self.numbers, PATIENCE_S)
-        assert found, f"{number} did not come, but {sorted(self.numbers)}"
-
-
 @contextmanager
 def census(watcher: psycopg.Connection) -> Iterator[Seen]:
     """How many connections of the site there are, looked at over and over until the block ends."""
-    seen, stop = Seen(), threading.Event()
+    seen = Seen()
 
     def look() -> None:
-        while not stop.is_set():
-            row = watcher.execute("select count(*) from pg_stat_activity where usename = 'site'").fetchone()
-            assert row is not None
-            seen.add(int(row[0]))
+        row = watcher.execute("select count(*) from pg_stat_activity where usename = 'site'").fetchone()
+        assert row is not None
+        seen.add(int(row[0]))
 
-    with during(look, 1, stop):
+    with during(look):
         yield seen
-
-
-@contextmanager
-def crowd(server: Running) -> Iterator[Seen]:
-    """So many clients at once that ask without a pause until the block ends; the statuses they get."""
-    statuses, stop = Seen(), threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            statuses.add(server.get("/").status)
-
-    with during(ask, CLIENTS, stop):
-        yield statuses
-
-
-@contextmanager
-def during(work: Callable[[], None], times: int, stop: threading.Event) -> Iterator[None]:
-    """So many threads of it; what goes wrong in one is raised at the end."""
-    with ThreadPoolExecutor(times) as threads:
-        running = [threads.submit(work) for _ in range(times)]
-        try:
-            yield
-        finally:
-            stop.set()
-    for each in running:
-        each.result()
 
 
 def planned(site: Path, postgres: Postgres, *words: str) -> dict[str, Any]:

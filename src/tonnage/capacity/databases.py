@@ -103,8 +103,10 @@ def _engine_pool(engine: Any) -> int | None:  # noqa: ANN401  # the application'
 
 
 def _socket(engine: Any) -> str | None:  # noqa: ANN401
-    host: str | None = engine.url.query.get("host")
-    return host
+    """Where libpq and the drivers of MySQL want the path of one."""
+    query = engine.url.query
+    path: str | None = query.get("host") or query.get("unix_socket")
+    return path
 
 
 def _engine_row(engine: Any) -> Ask:  # noqa: ANN401
@@ -168,13 +170,22 @@ def postgresql(ask: Ask) -> Read:
 
 
 def mysql(ask: Ask) -> Read:
-    """max_connections; one more is let in for an administrator, and is not ours (MySQL: server-system-variables)."""
-    limit, user = ask("select @@global.max_connections, @@global.max_user_connections")
-    connected = ask("select count(*), sum(user = substring_index(user(), '@', 1)) from information_schema.processlist")
-    others = int(connected[0]) - int(connected[1])
-    if 0 < user < limit - others:
-        return int(user), 0, 0, (f"an account may have {user} connections (max_user_connections)",)
-    return int(limit), 0, others, ()
+    """max_connections, or the account's own limit, where that is smaller; one more is let in for an administrator.
+
+    Any account may read these, while of the process list most see only their own part. Connections of the same account
+    are taken for this application's own. (MySQL: server-system-variables, server-status-variables; MariaDB the same)
+    """
+    limit, account = ask("select @@global.max_connections, @@session.max_user_connections")
+    _, connected = ask("show global status like 'Threads_connected'")
+    (own,) = ask("select count(*) from information_schema.processlist where user = substring_index(user(), '@', 1)")
+    others = max(0, int(connected) - int(own))
+    notes = []
+    if own > 1:
+        notes.append(f"{own - 1} connections of the same account are taken for this application's own")
+    if 0 < account < limit - others:
+        notes.append(f"the account may have {account} connections (max_user_connections), the server {limit}")
+        return int(account), 0, 0, tuple(notes)
+    return int(limit), 0, others, tuple(notes)
 
 
 SERVERS: dict[str, Callable[[Ask], Read]] = {"postgresql": postgresql, "mysql": mysql}

@@ -148,10 +148,15 @@ def test_the_limit_of_a_role_binds_where_it_is_smaller(monkeypatch: pytest.Monke
 
 
 def test_mysql_is_asked_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows: dict[str, Sequence[Any]] = {"max_connections": (151, 0), "processlist": (7, 3)}
+    rows: dict[str, Sequence[Any]] = {
+        "max_connections": (151, 0),
+        "Threads_connected": ("Threads_connected", "7"),
+        "processlist": (3,),
+    }
     with django(monkeypatch, default=Connection("mysql", rows, PORT="")):
         (budget,) = databases.budgets()
     assert (budget.server, budget.limit, budget.taken) == ("mysql at db", 151, 4)
+    assert budget.notes == ("2 connections of the same account are taken for this application's own",)
 
 
 def test_a_database_that_does_not_answer_is_a_note_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
