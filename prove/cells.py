@@ -76,6 +76,19 @@ def cell(memory_mib: int, cpus: float | None = None) -> Iterator[Cell]:
         yield Cell((memory,) if cpu == memory else (memory, cpu))
 
 
+@contextlib.contextmanager
+def favoured() -> Iterator[Cell]:
+    """Not bounded, but with all the weight there is: what other work on the machine wants, it gets little of.
+
+    A nice value does not do that between sessions (sched(7), autogroup). Raises NoCellError.
+    """
+    with contextlib.ExitStack() as stack:
+        cpu = _made("cpu", next(NUMBERS), stack)
+        file, most = ("cpu.weight", "10000") if cpu.version == 2 else ("cpu.shares", "262144")
+        _write(cpu.directory / file, most)
+        yield Cell((cpu,))
+
+
 def _made(controller: str, number: int, stack: contextlib.ExitStack) -> Group:
     ours = find(controller)
     if ours is None:

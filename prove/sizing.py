@@ -1,33 +1,35 @@
 """`python -m prove.sizing`: is what `tonnage plan` chooses as good as the best that can be found by trying everything?
 
-Applications with a known CPU and waiting time are planned for by the real command, which measures them; then every
-worker class, number of threads and number of workers of a grid is served and loaded in a closed loop. The best few and
-the plan are measured again, in turn, so that what else the machine does hits all alike. Throughput is what is compared.
+Applications with a known CPU and waiting time are measured and planned for by the real commands; then every worker
+class, number of threads and number of workers of a grid is served and loaded in a closed loop, once. The best of these
+and the plan stand beside each other and are loaded in turn, round after round: what is compared are the ratios within a
+round. The application burns CPU time, not loops, so that the machine's pace hardly matters; what other work takes of
+the CPUs does, and is therefore kept small (a control group of its own, with all the weight there is), and told.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from . import machine
+from .cells import NoCellError, favoured
+from .contest import CPUS, TONNAGE, Arena, Way, served
 from .load import ROOT
 from .stage import LONG
 
 PAGE = ROOT / "docs" / "explanation" / "sizing-measured.md"
 TEMPLATE = Path(__file__).with_name("sizing.md")
 ENOUGH = 0.9  # of the best throughput
+NOISE = 0.05  # of the CPUs, taken by others while the finalists ran: more, and it is said
 
 APP = """
 import time
@@ -54,36 +56,20 @@ CASES = (Case("5 % CPU", 0.004, 0.076), Case("50 % CPU", 0.004, 0.004), Case("10
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    worker_class: str
-    threads: int
-    workers: int
-
-    def __str__(self) -> str:
-        threads = f" x {self.threads} threads" if self.worker_class == "gthread" else ""
-        return f"{self.workers} {self.worker_class}{threads}"
-
-
-@dataclass(frozen=True, slots=True)
 class Pace:
     threads: tuple[int, ...]
     workers: tuple[int, ...]
-    seconds: int
+    look_s: int  # of each in the grid
     rounds: int
-    finalists: int
+    round_s: int  # of each finalist
+    finalists: int  # beside the plan
 
 
 PACES = {
-    "long": Pace((1, 2, 4, 8, 16, 24, 32), (1, 2, 3, 4, 8, 16), 2, 5, 3),
-    "quick": Pace((1, 2, 8, 20), (1, 2, 3, 4, 8), 1, 3, 2),
+    "long": Pace((1, 2, 4, 8, 16), (1, 2, 3, 4, 8, 16), 1, 5, 1, 4),
+    "quick": Pace((1, 2, 8, 16), (1, 2, 4, 8), 1, 3, 1, 2),
 }
 MOST_AT_ONCE = 64  # of workers x threads
-PAUSE_S = 0.05
-
-CPUS = sorted(os.sched_getaffinity(0))
-OURS, CLIENTS = CPUS[:-1] or CPUS, CPUS[-1:]  # so that the client takes nothing of what was planned with
-FIRST = ["nice", "-n", "-10"] if os.geteuid() == 0 else []  # other work on the machine would favour many processes
-TONNAGE = [*FIRST, "taskset", "--cpu-list", ",".join(map(str, OURS)), sys.executable, "-m", "tonnage"]
 
 
 @dataclass(slots=True)
@@ -92,103 +78,96 @@ class Found:
     plan: Way
     told: dict[str, object]
     tried: dict[Way, float] = field(default_factory=dict)  # requests a second, once
-    final: dict[Way, float] = field(default_factory=dict)  # the median of several, in turn
+    rounds: dict[Way, list[float]] = field(default_factory=dict)  # of the finalists
+    client: float = 0.0  # share of the CPUs that the client took in the rounds
+    others: float = 0.0  # and all but server and client
+
+    def against_plan(self, way: Way) -> float:
+        """The median of the ratios within a round."""
+        return median(mine / plan for mine, plan in zip(self.rounds[way], self.rounds[self.plan], strict=True))
 
     @property
     def best(self) -> Way:
-        return max(self.final, key=lambda way: self.final[way])
+        return max(self.rounds, key=self.against_plan)
 
     @property
     def share(self) -> float:
-        return self.final[self.plan] / self.final[self.best]
+        return 1 / self.against_plan(self.best)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m prove.sizing", description="The plan beside every other way to serve.")
     parser.add_argument("--quick", action="store_true", help="a small grid, and no page")
+    parser.add_argument("--case", choices=[case.name.split()[0] for case in CASES], help="percent; no page")
     options = parser.parse_args()
     pace = PACES["quick" if options.quick else "long"]
-    found = [run(case, pace) for case in CASES]
+    cases = [case for case in CASES if options.case in (None, case.name.split()[0])]
+    with ExitStack() as stack:
+        arena = Arena(list)
+        try:
+            arena = Arena(stack.enter_context(favoured()).within)
+        except NoCellError as exc:
+            tell(f"other work on this machine will be in the way: {exc}")
+        found = [run(case, pace, arena) for case in cases]
     text = page(found, pace)
     print(text)
-    if not options.quick:
+    if cases == list(CASES) and not options.quick:
         PAGE.write_text(text)
     return 0 if all(each.share >= ENOUGH for each in found) else 1
 
 
-def run(case: Case, pace: Pace) -> Found:
+def run(case: Case, pace: Pace, arena: Arena) -> Found:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "app.py").write_text(APP.format(cpu_s=case.cpu_s, wait_s=case.wait_s))
-        told = planned(directory)
+        told = planned(directory, arena)
         chosen = told["settings"]
         assert isinstance(chosen, dict)
         found = Found(case, Way(chosen["worker_class"], chosen["threads"], chosen["workers"]), told)
         tell(f"{case.name}: the plan is {found.plan}")
-        for way in dict.fromkeys([*grid(pace), found.plan]):
-            found.tried[way] = measured(way, directory, pace.seconds)
-            tell(f"  {found.tried[way]:8.1f}/s  {way}")
-        best = sorted(found.tried, key=lambda way: -found.tried[way])[: pace.finalists]
-        rounds: dict[Way, list[float]] = {way: [] for way in dict.fromkeys([found.plan, *best])}
-        for turn in range(pace.rounds):
-            for way in rounds if turn % 2 else reversed(rounds):
-                rounds[way].append(measured(way, directory, pace.seconds))
-        found.final = {way: median(rates) for way, rates in rounds.items()}
-        tell(f"  the plan reaches {found.share:.0%} of the best, {found.best}")
+        try_all(found, pace, directory, arena)
+        compare(found, pace, directory, arena)
+        tell(f"  the plan reaches {found.share:.0%} of the best, {found.best}; others took {found.others:.1%}")
         return found
 
 
-def grid(pace: Pace) -> Iterator[Way]:
-    for workers in pace.workers:
-        for threads in pace.threads:
-            if workers * threads <= MOST_AT_ONCE:
-                yield Way("sync" if threads == 1 else "gthread", threads, workers)
+def planned(directory: Path, arena: Arena) -> dict[str, object]:
+    """As a user would, in two steps, so that few requests do: it is always the same one."""
 
+    def said(*words: str) -> str:
+        command = arena.within([*TONNAGE, *words, "app", "--json"])
+        return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True, timeout=600).stdout
 
-def planned(directory: Path) -> dict[str, object]:
-    command = [*TONNAGE, "plan", "app", "--json"]
-    done = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, check=True, timeout=600)
-    told: dict[str, object] = json.loads(done.stdout)
+    (directory / "measured.json").write_text(said("footprint", "--requests", "200", "--seconds", "10"))
+    told: dict[str, object] = json.loads(said("plan", "--footprint", "measured.json"))
     return told
 
 
-def measured(way: Way, directory: Path, seconds: int) -> float:
-    """Requests a second. Twice as many connections as slots: one waits for each that is served."""
-    connections, script = 2 * way.workers * way.threads, ROOT / "bench" / "wrk.lua"
-    with served(way, directory) as url:
-        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), url]
-        pinned = [*FIRST, "taskset", "--cpu-list", str(CLIENTS[0]), *wrk]
-        done = subprocess.run(pinned, capture_output=True, text=True, check=True, timeout=seconds + 60)
-    said = json.loads(done.stdout.strip().splitlines()[-1])
-    return float(said["requests"] / said["us"] * 1e6)
+def try_all(found: Found, pace: Pace, directory: Path, arena: Arena) -> None:
+    for threads in pace.threads:
+        ways = [Way.of(threads, workers) for workers in pace.workers if workers * threads <= MOST_AT_ONCE]
+        with served(ways[-1], directory, arena) as server:
+            for way in reversed(ways):
+                server.scale(way.workers)
+                found.tried[way] = server.load(way.slots, pace.look_s).rate
+                tell(f"  {found.tried[way]:8.1f}/s  {way}")
 
 
-@contextlib.contextmanager
-def served(way: Way, directory: Path) -> Iterator[str]:
-    """The URL, when all workers are ready."""
-    ready, tell_on = os.pipe()
-    control = str(directory / "control")
-    command = [*TONNAGE, "app", "--bind", "127.0.0.1:0", "--ready-fd", str(tell_on)]
-    command += ["--workers", str(way.workers), "--threads", str(way.threads), "--worker-class", way.worker_class]
-    command += ["--control-socket", control]
-    with (directory / "log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=directory, stderr=log, stdout=log, pass_fds=[tell_on])
-    os.close(tell_on)
-    with os.fdopen(ready) as pipe:
-        url = pipe.readline().strip()
-    try:
-        while ready_workers(control) < way.workers:
-            time.sleep(PAUSE_S)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-
-
-def ready_workers(control: str) -> int:
-    command = [sys.executable, "-m", "tonnage", "status", "--json", "--control-socket", control]
-    said = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60).stdout)
-    return sum(worker["state"] == "ready" for worker in said["workers"])
+def compare(found: Found, pace: Pace, directory: Path, arena: Arena) -> None:
+    best = sorted(found.tried, key=lambda way: -found.tried[way])
+    finalists = [found.plan, *[way for way in best if way != found.plan][: pace.finalists]]
+    found.rounds = {way: [] for way in finalists}
+    loads = []
+    with ExitStack() as stack:
+        servers = {way: stack.enter_context(served(way, directory, arena)) for way in finalists}
+        for turn in range(pace.rounds):
+            for way in finalists if turn % 2 else reversed(finalists):
+                load = servers[way].load(way.slots, pace.round_s)
+                found.rounds[way].append(load.rate)
+                loads.append(load)
+    there_was_s = sum(load.lasted_s for load in loads) * len(CPUS)
+    found.client = sum(load.client_s for load in loads) / there_was_s
+    found.others = sum(load.others_s for load in loads) / there_was_s
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
@@ -198,40 +177,64 @@ def page(found: Sequence[Found], pace: Pace) -> str:
     about = machine.about(LONG)
     return TEMPLATE.read_text().format(
         **about,
-        seconds=pace.seconds,
+        look=f"{pace.look_s:g}",
+        seconds=f"{pace.round_s:g}",
         rounds=pace.rounds,
         at_once=MOST_AT_ONCE,
-        cpus=len(OURS),
+        cpus=len(CPUS),
+        client=f"{max(each.client for each in found):.1%}",
         verdict="Kept, in every case." if all(each.share >= ENOUGH for each in found) else "Not kept in every case.",
+        noise=_noise(found),
         summary="\n".join(map(_row, found)),
+        finals="\n".join(row for each in found for row in _finals(each)),
         tried="\n\n".join(map(_tried, found)),
     )
 
 
+def _noise(found: Sequence[Found]) -> str:
+    most = max(each.others for each in found)
+    said = f"Meanwhile other work took at most {most:.1%} of the CPUs"
+    return f"{said}." if most <= NOISE else f"**{said}: to be measured again on a quiet machine.**"
+
+
 def _row(found: Found) -> str:
-    told = found.told["footprint"]
+    told, capacity = found.told["footprint"], found.told["capacity"]
     assert isinstance(told, dict)
-    capacity = found.told["capacity"]
     assert isinstance(capacity, dict)
     cells = (
         found.case.name,
         f"{told['waiting_share']:.0%}",
         str(found.plan),
         f"{capacity['expected']:,.0f}",
-        f"{found.final[found.plan]:,.0f}",
+        f"{median(found.rounds[found.plan]):,.0f}",
         str(found.best),
-        f"{found.final[found.best]:,.0f}",
+        f"{median(found.rounds[found.best]):,.0f}",
         f"{found.share:.0%}",
     )
     return f"| {' | '.join(cells)} |"
 
 
+def _finals(found: Found) -> list[str]:
+    rows = []
+    for way in sorted(found.rounds, key=found.against_plan, reverse=True):
+        rates = found.rounds[way]
+        cells = (
+            found.case.name,
+            f"{way}{', the plan' if way == found.plan else ''}",
+            f"{median(rates):,.0f}",
+            f"{min(rates):,.0f} to {max(rates):,.0f}",
+            f"{found.against_plan(way):.2f}",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
 def _tried(found: Found) -> str:
     """Workers down, threads across."""
-    threads = sorted({way.threads for way in found.tried if way != found.plan})
+    threads = sorted({way.threads for way in found.tried})
     head = ["workers", *(f"{number} threads" if number > 1 else "sync" for number in threads)]
     rows = [head, ["---"] * len(head)]
-    for workers in sorted({way.workers for way in found.tried if way != found.plan}):
+    for workers in sorted({way.workers for way in found.tried}):
         rates = {way.threads: rate for way, rate in found.tried.items() if way.workers == workers}
         rows.append([str(workers), *(f"{rates[number]:,.0f}" if number in rates else "" for number in threads)])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
