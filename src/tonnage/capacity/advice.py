@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tonnage.capacity.model import mib
+from tonnage.capacity.limit import mib
 from tonnage.capacity.signals import Growth, Signals
 from tonnage.control.overview import Advice
 

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tonnage.capacity.facts import Facts, gather
-from tonnage.capacity.model import Caps, Needs, Solution, Term, mib, solve
+from tonnage.capacity.limit import Term, mib
+from tonnage.capacity.model import Caps, Needs, Solution, solve
 from tonnage.supervisor.settings import Size, Sizing, Warm
 
 RULE = "assumed, as Gunicorn and Heroku do: a request waits for half of its time"

@@ -7,9 +7,9 @@ loaded application; `by_hand` is for those that cannot be asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
-from tonnage.capacity.model import Caps
+from tonnage.capacity.model import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,10 @@ class Budget:
             return self.each
         return sum(client.connections(threads, is_async=is_async) for client in self.clients)
 
-    def applied(self, caps: Caps, replicas: int) -> Caps:
-        return replace(caps, connections=self.limit, connections_reserved=self.reserved + self.taken, replicas=replicas)
+    def opened(self, threads: int, *, is_async: bool, replicas: int) -> Database:
+        """As the model has it, for workers of so many threads."""
+        each = self.per_worker(threads, is_async)
+        return Database(f"max_connections of {self.server}", self.limit, self.reserved + self.taken, each, replicas)
 
     def as_object(self) -> dict[str, object]:
         return asdict(self)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from tonnage.capacity.model import Solution, Term, mib
+from tonnage.capacity.limit import Term, mib
+from tonnage.capacity.model import Solution
 from tonnage.capacity.planner import Plan, slots
 
 BINDS, NEXT = "binds", "next"

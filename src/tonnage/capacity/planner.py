@@ -148,23 +148,11 @@ def _candidates(footprint: Footprint, wishes: Wishes) -> Iterator[int]:
 
 def choice(threads: int, footprint: Footprint, budgets: tuple[Budget, ...], wishes: Wishes, caps: Caps) -> Choice:
     worker_class = wishes.worker_class or ("asgi" if wishes.kind == "asgi" else "sync" if threads == 1 else "gthread")
-    share = 1 - footprint.waiting_share
-    at_once = wishes.worker_connections if worker_class in ASYNC else threads
-    burn = laws.burn(share, at_once)
-    solution = solve(_needs(threads, burn, footprint, wishes), caps)
-    for budget in budgets:
-        tighter = solve(
-            replace(
-                _needs(threads, burn, footprint, wishes), connections=budget.per_worker(threads, worker_class in ASYNC)
-            ),
-            budget.applied(caps, wishes.replicas),
-        )
-        solution = min((solution, tighter), key=lambda found: (found.workers, -_known(found)))
+    is_async = worker_class in ASYNC
+    burn = laws.burn(1 - footprint.waiting_share, wishes.worker_connections if is_async else threads)
+    databases = (budget.opened(threads, is_async=is_async, replicas=wishes.replicas) for budget in budgets)
+    solution = solve(_needs(threads, burn, footprint, wishes), replace(caps, databases=tuple(databases)))
     return Choice(worker_class, threads, burn, solution)
-
-
-def _known(solution: Solution) -> int:
-    return sum(term.workers is not None for term in solution.terms)
 
 
 def _needs(threads: int, burn: float, footprint: Footprint, wishes: Wishes) -> Needs:

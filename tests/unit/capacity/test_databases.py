@@ -12,7 +12,6 @@ from sqlalchemy.pool import NullPool
 
 from tonnage.capacity import databases
 from tonnage.capacity.database import Budget, Client, by_hand, from_object
-from tonnage.capacity.model import Caps
 
 NOWHERE = "postgresql+psycopg://u:secret@127.0.0.1:1/db?connect_timeout=1"
 
@@ -36,11 +35,11 @@ def test_aliases_on_one_server_add_up_and_a_number_set_by_hand_wins() -> None:
     assert by_hand(20, None, 2).per_worker(4) == 4
 
 
-def test_a_budget_survives_json_and_fills_the_caps() -> None:
+def test_a_budget_survives_json_and_says_what_is_opened() -> None:
     budget = Budget("here", (Client("a", None),), 20, 3, 2, notes=("n",))
     assert from_object(budget.as_object()) == budget
-    caps = budget.applied(Caps(cpus=1), replicas=3)
-    assert (caps.connections, caps.connections_reserved, caps.replicas) == (20, 5, 3)
+    opened = budget.opened(4, is_async=False, replicas=3)
+    assert (opened.limit, opened.taken, opened.each, opened.replicas) == (20, 5, 4, 3)
 
 
 # -- SQLAlchemy --------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def test_many_small_machines_share_the_database_and_few_big_ones_do_too() -> Non
     budget = Budget("postgresql at db", (Client("default", None),), limit=20, reserved=3)
     small, burst = found(SMALL, BURST, budgets=(budget,))
     assert (small.kind.name, small.count, small.excuse) == ("small", 2, "")
-    assert burst.excuse == "9 of them leave no worker to each, because of the max_connections of the database"
+    assert burst.excuse == "9 of them leave no worker to each, because of the max_connections of postgresql at db"
 
 
 def test_a_p95_that_no_machine_keeps_is_said() -> None:

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tonnage.capacity.model import Caps, Line, Needs, Solution, Term, connections_per_worker, solve
+from tonnage.capacity.limit import Term
+from tonnage.capacity.model import Caps, Database, Needs, Solution, connections_per_worker, solve
 
 MIB = 1 << 20
-NEEDS = Needs(cpu=1.0, first_octets=60 * MIB, further_octets=40 * MIB, server_octets=12 * MIB, connections=2)
-CAPS = Caps(cpus=2.0, memory=512 * MIB, connections=20, connections_reserved=3, files=1024, tasks=512)
+NEEDS = Needs(cpu=1.0, first_octets=60 * MIB, further_octets=40 * MIB, server_octets=12 * MIB)
+DATABASE = Database("max_connections", 20, taken=3, each=2)
+CAPS = Caps(cpus=2.0, memory=512 * MIB, databases=(DATABASE,), files=1024, tasks=512)
 
 octets = st.integers(0, 1 << 40)
 few = st.integers(0, 500)
@@ -21,10 +23,17 @@ needs = st.builds(
     further_octets=octets,
     growth_octets=octets,
     server_octets=octets,
-    connections=few,
     files=st.integers(1, 50),
     tasks=st.integers(1, 200),
     surge=st.integers(0, 5),
+)
+databases = st.builds(
+    Database,
+    what=st.uuids().map(str),
+    limit=st.none() | st.integers(0, 10_000),
+    taken=few,
+    each=few,
+    replicas=st.integers(1, 20),
 )
 caps = st.builds(
     Caps,
@@ -33,9 +42,7 @@ caps = st.builds(
     memory=st.none() | octets,
     memory_reserve=st.integers(0, 99),
     memory_taken=octets,
-    connections=st.none() | st.integers(0, 10_000),
-    connections_reserved=few,
-    replicas=st.integers(1, 20),
+    databases=st.lists(databases, max_size=3).map(tuple),
     files=st.none() | st.integers(0, 1 << 20),
     files_taken=few,
     tasks=st.none() | st.integers(0, 1 << 22),
@@ -47,16 +54,25 @@ def term(solution: Solution, name: str) -> Term:
     return next(each for each in solution.terms if each.name == name)
 
 
+def same(solution: Solution, other: Term) -> Term:
+    return next(each for each in solution.terms if each.what == other.what)
+
+
 def raised(what: Caps, by: Term, less: int = 0) -> Caps:
     if by.name == "cpu":
         return replace(what, cpus=(round(what.cpus * 1000) + by.raise_by - less) / 1000)
     if by.name == "memory":
         return replace(what, memory=(what.memory or 0) + by.raise_by - less)
     if by.name == "connections":
-        return replace(what, connections=(what.connections or 0) + by.raise_by - less)
+        return replace(what, databases=tuple(_raised(each, by, less) for each in what.databases))
     if by.name == "files":
         return replace(what, files=(what.files or 0) + by.raise_by - less)
     return replace(what, tasks=(what.tasks or 0) + by.raise_by - less)
+
+
+def _raised(database: Database, by: Term, less: int) -> Database:
+    grown = (database.limit or 0) + by.raise_by - less
+    return replace(database, limit=grown) if database.what == by.what else database
 
 
 @given(needs, caps)
@@ -67,8 +83,8 @@ def test_raising_each_cap_by_what_is_said_gives_one_more_worker_and_by_less_none
             assert each.raise_by == 0
             continue
         assert each.raise_by > 0
-        assert term(solve(need, raised(cap, each)), each.name).workers == each.workers + 1
-        assert term(solve(need, raised(cap, each, less=1)), each.name).workers == each.workers
+        assert same(solve(need, raised(cap, each)), each).workers == each.workers + 1
+        assert same(solve(need, raised(cap, each, less=1)), each).workers == each.workers
 
 
 @given(needs, caps)
@@ -114,10 +130,9 @@ def test_what_is_chosen_fits_every_limit_also_during_a_reload_and_one_more_would
         assert fits_memory(alive)
         if solution.binding.name == "memory":
             assert not fits_memory(alive + 1)
-    if cap.connections is not None:
-        assert (alive + 1) * need.connections * cap.replicas + cap.connections_reserved <= cap.connections or (
-            need.connections == 0
-        )
+    for database in cap.databases:
+        opened = (alive + 1) * database.each * database.replicas
+        assert not opened or database.limit is None or opened + database.taken <= database.limit
     if cap.tasks is not None:
         assert alive * need.tasks + cap.tasks_taken <= cap.tasks
     if cap.files is not None:
@@ -140,7 +155,7 @@ def test_an_example_by_hand() -> None:
 
 
 def test_a_worker_that_mostly_waits_burns_little_so_that_more_are_wanted() -> None:
-    assert solve(replace(NEEDS, cpu=0.05), replace(CAPS, memory=None, connections=None)).workers == 38
+    assert solve(replace(NEEDS, cpu=0.05), replace(CAPS, memory=None, databases=())).workers == 38
 
 
 @pytest.mark.parametrize(("cpus", "workers"), [(0.1, 1), (0.5, 1), (1.0, 1), (1.5, 2), (2.0, 2), (4.0, 4), (64.0, 61)])
@@ -155,7 +170,8 @@ def test_a_machine_on_which_nothing_fits_gets_none_and_says_what_one_would_take(
 
 
 def test_connections_count_for_every_replica_and_while_a_reload_has_one_worker_more() -> None:
-    alone, third = solve(NEEDS, CAPS), solve(NEEDS, replace(CAPS, replicas=3))
+    alone = solve(NEEDS, CAPS)
+    third = solve(NEEDS, replace(CAPS, databases=(replace(DATABASE, replicas=3),)))
     assert (term(alone, "connections").workers, term(third, "connections").workers) == (6, 0)
 
 
@@ -171,12 +187,18 @@ def test_the_first_worker_may_be_cheaper_than_the_others_without_being_given_bac
     assert term(solve(odd, CAPS), "memory").workers == (460 - 12) // 40 - 1
 
 
-@given(st.integers(0, 1 << 50), octets, st.integers(1, 1 << 40), st.integers(0, 5), st.integers(1, 100))
-def test_a_line_holds_at_its_answer_and_not_one_beyond(cap: int, fixed: int, each: int, surge: int, part: int) -> None:
-    line = Line(cap, fixed, each, surge, part)
-    if line.workers:
-        assert fixed + each * (line.workers + surge) <= line.usable
-    assert fixed + each * (line.workers + 1 + surge) > line.usable
+def test_a_formula_and_its_figures_have_the_same_shape() -> None:
+    solution = solve(replace(NEEDS, growth_octets=MIB), replace(CAPS, memory_taken=5 * MIB))
+    assert [(term(solution, name).formula, term(solution, name).figures) for name in ("memory", "connections")] == [
+        (
+            "floor((limit x (1 - reserve) - others - server - first's extra) / (further worker + growth)) - surge",
+            "floor((512.0 MiB x 90 % - 5.0 MiB - 12.0 MiB - 20.0 MiB) / (40.0 MiB + 1.0 MiB)) - 1",
+        ),
+        (
+            "floor((max_connections - reserved) / (replicas x connections of a worker)) - surge - 1 leaving",
+            "floor((20 - 3) / (1 x 2)) - 1 - 1",
+        ),
+    ]
 
 
 def test_files_bound_the_connections_of_one_worker_for_each_process_has_its_own_limit() -> None:

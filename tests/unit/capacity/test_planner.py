@@ -75,7 +75,7 @@ def test_few_database_connections_are_spread_over_the_threads_that_carry_most() 
     made = plan(ROOMY, footprint(waiting_share=0.95), (DJANGO,), Wishes())
     assert settings(made) == ("sync", 1, 15)
     assert made.choice.solution.binding.name == "connections"
-    assert "not 20: bound by the max_connections of the database" in " ".join(made.reasons)
+    assert "not 20: bound by the max_connections of postgresql at db" in " ".join(made.reasons)
 
 
 @pytest.mark.parametrize("waiting", [0.0, 0.3, 0.5, 0.8, 0.9, 0.95, 0.99])
