@@ -157,7 +157,7 @@ def _connections(needs: Needs, database: Database) -> Limit:
         each={"connections of a worker": database.each},
         replicas=database.replicas,
         spare={"surge": needs.surge, "1 leaving": 1},
-        source="PostgreSQL: runtime-config-connection; surge as for memory",
+        source="PostgreSQL: runtime-config-connection; MySQL: server-system-variables; surge as for memory",
         unit="connections",
         unknown="the database's limit is not known" if database.each else "no database connections are known of",
     )
