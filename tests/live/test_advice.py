@@ -6,7 +6,6 @@ What a rule says of idle CPUs is true of the machine, which the other tests shar
 import contextlib
 import http.client
 import re
-import resource
 import shlex
 import socket
 import threading
@@ -18,6 +17,7 @@ import pytest
 
 from tests.live.apps import write_app
 from tests.live.cells import cell
+from tests.live.limits import open_files
 from tests.live.server import PATIENCE_S, Running, command, serve
 from tests.live.test_postgres import postgres  # noqa: F401 -- a fixture
 from tonnage.capacity.advice import IDLE_CPUS
@@ -177,15 +177,9 @@ def test_an_accept_queue_that_overflows(site: Path) -> None:
 
 
 def test_descriptors_that_run_out(site: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
-    try:
-        process = serve("app", cwd=site)
-        server = process.__enter__()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     with contextlib.ExitStack() as stack:
-        stack.push(process)
+        with open_files(64):
+            server = stack.enter_context(serve("app", cwd=site))
         for _ in range(45):
             stack.enter_context(dial(server))
         assert "of 64 descriptors open" in advice(server, "files")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.apps import ECHO, write_app
+from tests.live.conftest import WORKERS
 from tests.live.server import Running, serve
 from tests.live.wire import chunked, request
 
@@ -57,12 +58,10 @@ def application(environ, start_response):
 )
 
 
-@pytest.fixture(
-    scope="module", params=[["--workers", "1"], ["--workers", "1", "--threads", "4"]], ids=["sync", "gthread"]
-)
+@pytest.fixture(scope="module", params=list(WORKERS))
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     directory = write_app(tmp_path_factory.mktemp("http"), APP)
-    with serve("app", *request.param, cwd=directory, tracebacks=True) as running:
+    with serve("app", *WORKERS[request.param], cwd=directory, tracebacks=True) as running:
         yield running
 
 

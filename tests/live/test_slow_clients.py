@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.live.apps import ECHO, write_app
+from tests.live.conftest import WORKERS
+from tests.live.limits import room_for
 from tests.live.server import Running, serve
 from tests.live.wire import Wire, request
 
@@ -58,23 +59,19 @@ def application(environ, start_response):
 )
 
 
-@pytest.fixture(
-    scope="module", params=[["--workers", "1"], ["--workers", "1", "--threads", "4"]], ids=["sync", "gthread"]
-)
+@pytest.fixture(scope="module", params=list(WORKERS))
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     directory = write_app(tmp_path_factory.mktemp("slow"), APP)
     (directory / "big").write_bytes(bytes(BIG))
-    with serve("app", *request.param, cwd=directory) as running:
+    with serve("app", *WORKERS[request.param], cwd=directory) as running:
         yield running
 
 
 @pytest.fixture
 def files() -> Iterator[None]:
-    """Room for the clients' sockets, where the shell leaves little."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * CLIENTS)), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    """Room for the clients' sockets."""
+    with room_for(2 * CLIENTS):
+        yield
 
 
 @pytest.mark.usefixtures("files")

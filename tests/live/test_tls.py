@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import resource
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from tests.live.apps import ASGI_ECHO, ECHO, write_app
 from tests.live.conftest import ASGI, WORKERS
+from tests.live.limits import room_for
 from tests.live.secure import Authority, SecureWire, plain_socket
 from tests.live.server import Running, serve
 from tests.live.wire import request
@@ -107,11 +107,9 @@ def wire(server: Running, authority: Authority) -> Iterator[SecureWire]:
 
 @pytest.fixture
 def files() -> Iterator[None]:
-    """Room for the clients' sockets, where the shell leaves little."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * HALF_OPEN)), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    """Room for the clients' sockets."""
+    with room_for(2 * HALF_OPEN):
+        yield
 
 
 def test_the_server_says_https_and_so_does_the_environ(server: Running, wire: SecureWire) -> None:

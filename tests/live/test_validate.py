@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live.apps import write_app
+from tests.live.conftest import WORKERS
 from tests.live.server import Running, serve
 from tests.live.wire import chunked
 
@@ -85,13 +86,11 @@ def application(environ, start_response):
 """
 
 
-@pytest.fixture(
-    scope="module", params=[["--workers", "1"], ["--workers", "1", "--threads", "4"]], ids=["sync", "gthread"]
-)
+@pytest.fixture(scope="module", params=list(WORKERS))
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     directory = write_app(tmp_path_factory.mktemp("validate"), APP)
     (directory / "file").write_bytes(b"one,two")
-    with serve("app", *request.param, cwd=directory) as running:  # ends with: no traceback was logged
+    with serve("app", *WORKERS[request.param], cwd=directory) as running:  # ends with: no traceback was logged
         yield running
 
 

@@ -15,10 +15,10 @@ from tonnage.capacity import samples
 from tonnage.capacity.footprint import Footprint, Weight
 from tonnage.capacity.weighing import NORMAL, Ask, Effort, measure
 from tonnage.cli.target import printable
-from tonnage.cli.trial import load_in_child
+from tonnage.cli.trial import loaded_in_child
 from tonnage.config.command_line import Parser
 from tonnage.config.sources import Loaded
-from tonnage.errors import BootError, ConfigError, UsageError
+from tonnage.errors import ConfigError, UsageError
 
 MIB = 1 << 20
 
@@ -38,11 +38,7 @@ def weigh(loaded: Loaded, asked: Sequence[str] = (), effort: Effort = NORMAL) ->
     """Says on stderr what it does. Raises ConfigError, BootError, MeasureError."""
     if loaded.obstacles:
         raise ConfigError("; ".join(loaded.obstacles))
-    outcome = load_in_child(loaded.config, samples.examine)
-    if outcome.problem:
-        if outcome.detail:
-            print(outcome.detail, file=sys.stderr)
-        raise BootError(outcome.problem)
+    outcome = loaded_in_child(loaded.config, samples.examine)
     offered = outcome.seen["paths"]
     assert isinstance(offered, list)
     ask = Ask(outcome.kind, tuple(asked or map(str, offered)), str(outcome.seen["host"]))

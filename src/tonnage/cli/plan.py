@@ -23,13 +23,13 @@ from tonnage.capacity.facts import Facts, gather
 from tonnage.capacity.footprint import Footprint
 from tonnage.capacity.planner import Plan, Wishes
 from tonnage.cli.footprint import paths, weigh
-from tonnage.cli.trial import load_in_child
+from tonnage.cli.trial import loaded_in_child
 from tonnage.config import values
 from tonnage.config.command_line import Parser
 from tonnage.config.model import Config
 from tonnage.config.resolve import DEFAULT
 from tonnage.config.sources import Loaded
-from tonnage.errors import BootError, ConfigError, UsageError
+from tonnage.errors import ConfigError, UsageError
 
 
 def run(argv: Sequence[str], load: Callable[[Sequence[str]], Loaded]) -> int:
@@ -98,11 +98,7 @@ def _count(text: str) -> int:
 
 def look(config: Config) -> tuple[str, list[Budget]]:
     """The kind of application, and its databases: loaded in a child, which asks them."""
-    outcome = load_in_child(config, examine)
-    if outcome.problem:
-        if outcome.detail:
-            print(outcome.detail, file=sys.stderr)
-        raise BootError(outcome.problem)
+    outcome = loaded_in_child(config, examine)
     seen = outcome.seen["budgets"]
     assert isinstance(seen, list)
     return outcome.kind, [from_object(each) for each in seen]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tonnage.app.frames import format_exception
 from tonnage.app.load import LoadedApp, load_app
 from tonnage.config.model import Config
-from tonnage.errors import TonnageError
+from tonnage.errors import BootError, TonnageError
 from tonnage.observe import access, logconfig
 from tonnage.system import privileges, processes
 
@@ -49,6 +49,16 @@ def load_in_child(config: Config, look: Look = lambda _: {}) -> Outcome:
     if not answered:
         return Outcome(problem=f"it is still being loaded after {config.boot_timeout:g} s (limit: --boot-timeout)")
     return Outcome(**json.loads(line)) if line else Outcome(problem=f"the process ended while loading it: {ended}")
+
+
+def loaded_in_child(config: Config, look: Look) -> Outcome:
+    """One that was loaded. Raises BootError; the traceback, if there is one, is on stderr then."""
+    outcome = load_in_child(config, look)
+    if outcome.detail:
+        print(outcome.detail, file=sys.stderr)
+    if outcome.problem:
+        raise BootError(outcome.problem)
+    return outcome
 
 
 def _report(config: Config, spec: str, look: Look, writing: int) -> None:

@@ -1,12 +1,12 @@
 """Django with async views, and Channels for WebSockets, in one file; what each path does is in __init__.py."""
 
-import asyncio
 import hashlib
 from pathlib import Path
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
+from pieces import lines, without_end
 
 settings.configure(
     SECRET_KEY="for tests",
@@ -41,23 +41,11 @@ async def raw(request):
 
 
 async def stream(_request, count):
-    async def pieces():
-        for number in range(count):
-            yield f"piece {number}\n"
-
-    return StreamingHttpResponse(pieces(), content_type="text/plain")
+    return StreamingHttpResponse(lines(count), content_type="text/plain")
 
 
 async def endless(_request):
-    async def pieces():
-        try:
-            while True:
-                yield b"x" * 1024
-                await asyncio.sleep(0.01)
-        finally:
-            Path("left").write_text("yes")
-
-    return StreamingHttpResponse(pieces(), content_type="text/plain")
+    return StreamingHttpResponse(without_end(), content_type="text/plain")
 
 
 async def error(_request):

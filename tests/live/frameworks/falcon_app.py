@@ -1,6 +1,5 @@
 """Falcon, as its users write it; what each path does is in __init__.py."""
 
-import asyncio
 import hashlib
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import falcon
 import falcon.asgi
 from falcon import WebSocketDisconnected
 from falcon.media import MultipartFormHandler
+from pieces import lines, without_end
 
 state = {}
 
@@ -44,24 +44,12 @@ class Raw:
 
 class Stream:
     async def on_get(self, _req, resp, count):
-        async def pieces():
-            for number in range(count):
-                yield f"piece {number}\n".encode()
-
-        resp.content_type, resp.stream = "text/plain", pieces()
+        resp.content_type, resp.stream = "text/plain", (line.encode() async for line in lines(count))
 
 
 class Endless:
     async def on_get(self, _req, resp):
-        async def pieces():
-            try:
-                while True:
-                    yield b"x" * 1024
-                    await asyncio.sleep(0.01)
-            finally:
-                Path("left").write_text("yes")
-
-        resp.content_type, resp.stream = "text/plain", pieces()
+        resp.content_type, resp.stream = "text/plain", without_end()
 
 
 class Error:

@@ -1,6 +1,5 @@
 """FastAPI, as its users write it; what each path does is in __init__.py."""
 
-import asyncio
 import contextlib
 import hashlib
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 from fastapi import BackgroundTasks, FastAPI, Request, UploadFile, WebSocket, WebSocketDisconnect
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from gates import pass_gate
+from pieces import lines, without_end
 from pydantic import BaseModel
 
 
@@ -49,24 +49,12 @@ async def raw(request: Request):
 
 @app.get("/stream/{count}")
 async def stream(count: int):
-    async def pieces():
-        for number in range(count):
-            yield f"piece {number}\n"
-
-    return StreamingResponse(pieces(), media_type="text/plain")
+    return StreamingResponse(lines(count), media_type="text/plain")
 
 
 @app.get("/endless")
 async def endless():
-    async def pieces():
-        try:
-            while True:
-                yield b"x" * 1024
-                await asyncio.sleep(0.01)
-        finally:
-            Path("left").write_text("yes")
-
-    return StreamingResponse(pieces(), media_type="text/plain")
+    return StreamingResponse(without_end(), media_type="text/plain")
 
 
 @app.get("/background", response_class=PlainTextResponse)

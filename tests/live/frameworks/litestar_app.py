@@ -13,6 +13,7 @@ from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Response, Stream
+from pieces import lines, without_end
 
 
 @contextlib.asynccontextmanager
@@ -45,24 +46,12 @@ async def raw(request: Request) -> dict:
 
 @get("/stream/{count:int}")
 async def stream(count: int) -> Stream:
-    async def pieces():
-        for number in range(count):
-            yield f"piece {number}\n"
-
-    return Stream(pieces(), media_type="text/plain")
+    return Stream(lines(count), media_type="text/plain")
 
 
 @get("/endless")
 async def endless() -> Stream:
-    async def pieces():
-        try:
-            while True:
-                yield b"x" * 1024
-                await asyncio.sleep(0.01)
-        finally:
-            Path("left").write_text("yes")
-
-    return Stream(pieces(), media_type="text/plain")
+    return Stream(without_end(), media_type="text/plain")
 
 
 @get("/background")

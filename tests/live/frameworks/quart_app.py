@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from gates import pass_gate
+from pieces import lines, without_end
 from quart import Quart, Response, jsonify, request, websocket
 
 app = Quart(__name__)
@@ -45,24 +46,12 @@ async def raw():
 
 @app.get("/stream/<int:count>")
 async def stream(count):
-    async def pieces():
-        for number in range(count):
-            yield f"piece {number}\n"
-
-    return Response(pieces(), mimetype="text/plain")
+    return Response(lines(count), mimetype="text/plain")
 
 
 @app.get("/endless")
 async def endless():
-    async def pieces():
-        try:
-            while True:
-                yield b"x" * 1024
-                await asyncio.sleep(0.01)
-        finally:
-            Path("left").write_text("yes")
-
-    response = Response(pieces(), mimetype="text/plain")
+    response = Response(without_end(), mimetype="text/plain")
     response.timeout = None
     return response
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 from gates import pass_gate
+from pieces import lines, without_end
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
@@ -39,23 +40,11 @@ async def raw(request):
 
 
 async def stream(request):
-    async def pieces():
-        for number in range(request.path_params["count"]):
-            yield f"piece {number}\n"
-
-    return StreamingResponse(pieces(), media_type="text/plain")
+    return StreamingResponse(lines(request.path_params["count"]), media_type="text/plain")
 
 
 async def endless(_request):
-    async def pieces():
-        try:
-            while True:
-                yield b"x" * 1024
-                await anyio.sleep(0.01)
-        finally:
-            Path("left").write_text("yes")
-
-    return StreamingResponse(pieces(), media_type="text/plain")
+    return StreamingResponse(without_end(), media_type="text/plain")
 
 
 async def background(_request):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.capacity import plans
 from tests.unit.system.machines import machine, write
 from tonnage.capacity.auto import Wish, choose, most_useful
-from tonnage.capacity.facts import Bound, Facts, Number, Pressures, Term, gather
+from tonnage.capacity.facts import Bound, Facts, Number, Term, gather
 from tonnage.supervisor.settings import Sizing, Warm
 
 MIB = 1 << 20
@@ -20,22 +21,13 @@ WARM = Warm(first=42 * MIB, further=40 * MIB, server=12 * MIB, all=54 * MIB, pre
 
 
 def facts(cpus: float, memory: int, taken: int = 0, nofile: int = 20_000, pids: int = 4096) -> Facts:
-    unknown = Number(None, "")
-    return Facts(
+    return replace(
+        plans.facts(),
         cpu=Bound((Term(cpus, "quota", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),)),
         memory=Bound((Term(memory * MIB, "memory.limit_in_bytes", "/sys/fs/cgroup/memory", taken * MIB),)),
         tasks=Bound((Term(pids, "pids.max", "/sys/fs/cgroup/pids"),)),
         nofile_soft=Number(nofile, "RLIMIT_NOFILE"),
-        nofile_hard=unknown,
-        somaxconn=unknown,
-        backlog=2048,
-        backlog_tcp=unknown,
-        backlog_unix=unknown,
-        ephemeral_ports=unknown,
-        temporary=None,
-        throttling=(),
-        pressures=Pressures(None, None, None),
-        uid=0,
+        nofile_hard=Number(None, ""),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import resource
 import selectors
 import socket
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.limits import open_files
 from tonnage.config.values import UnixAddress
 from tonnage.supervisor.facts import Fact
 from tonnage.supervisor.peers import Patience, Peer, PeerServer
@@ -61,21 +61,10 @@ def sock(echo: Echo) -> Iterator[socket.socket]:
         yield made
 
 
-@contextlib.contextmanager
-def no_descriptors() -> Iterator[None]:
-    """None that is new; the kernel refuses them."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def test_out_of_descriptors_it_rests_instead_of_turning_in_vain_and_says_so_once(
     echo: Echo, sock: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with no_descriptors():
+    with open_files(0):
         for _ in range(3):
             assert echo.look() == 1
             assert echo.look() == 0  # the loop sleeps, although somebody waits
@@ -92,7 +81,7 @@ def test_out_of_descriptors_it_rests_instead_of_turning_in_vain_and_says_so_once
 
 
 def test_it_can_be_closed_while_it_rests(echo: Echo, sock: socket.socket) -> None:
-    with no_descriptors():
+    with open_files(0):
         echo.look()
     echo.close()
     assert echo.next_at == NEVER

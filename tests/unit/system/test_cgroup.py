@@ -9,16 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.system.machines import MIB, NO_LIMIT, write
 from tonnage.system.cgroup import KILLS, Group, OomKills, find, memory_limit, memory_limits, memory_usage, oom_kills
-
-NO_LIMIT = "9223372036854771712\n"
-MIB = 1 << 20
-
-
-def write(root: Path, name: str, text: str) -> None:
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
 
 
 @pytest.fixture
@@ -257,6 +249,7 @@ def cell() -> Iterator[Group]:
 GREEDY = """
 import sys
 from pathlib import Path
+from tests.unit.system.machines import MIB, NO_LIMIT, write
 from tonnage.system.cgroup import memory_limit, memory_usage, oom_kills, find
 
 Path(sys.argv[1], "cgroup.procs").write_text("0")
