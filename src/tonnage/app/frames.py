@@ -25,7 +25,16 @@ def format_exception(exc: BaseException) -> str:
     return "".join(described.format())
 
 
+def is_bare(exc: BaseException) -> bool:
+    """Raised on the way to the application: no line of anybody else had run."""
+    return not _beyond_the_way_there(traceback.extract_tb(exc.__traceback__))
+
+
 def _without_the_way_there(stack: traceback.StackSummary) -> traceback.StackSummary:
+    return traceback.StackSummary.from_list(_beyond_the_way_there(stack) or stack)
+
+
+def _beyond_the_way_there(stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
     ours = [i for i, frame in enumerate(stack) if frame.filename.startswith(OURS) or frame.filename in BOOTSTRAP]
     start = ours[-1] + 1 if ours else 0
     while start < len(stack) and stack[start].filename.startswith(MACHINERY):
@@ -34,4 +43,4 @@ def _without_the_way_there(stack: traceback.StackSummary) -> traceback.StackSumm
         start += 1
         while start < len(stack) and stack[start].filename.startswith(MACHINERY):
             start += 1
-    return traceback.StackSummary.from_list(stack[start:] or stack)
+    return stack[start:]

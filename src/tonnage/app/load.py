@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import Literal
 
+from tonnage.app.frames import is_bare
 from tonnage.errors import AppLoadError, BootError
 from tonnage.hooks import accepts
 
@@ -101,7 +102,10 @@ def _imported(spec: Spec) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # sys.exit() in a module is a failed import like any other
-        raise BootError(_import_problem(spec, exc)) from exc
+        problem = _import_problem(spec, exc)
+        if isinstance(exc, ModuleNotFoundError) and is_bare(exc):
+            raise BootError(problem) from None
+        raise BootError(problem) from exc
 
 
 def _import_problem(spec: Spec, exc: BaseException) -> str:

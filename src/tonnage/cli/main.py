@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
 from tonnage import __version__
 from tonnage.config.sources import Loaded, load
-from tonnage.errors import TonnageError
+from tonnage.errors import BootError, TonnageError
 
 Command = Callable[..., int]  # (loaded), and for `settings` as_json; those on a running server take the words
 COMMANDS = ("serve", "check", "settings")
@@ -55,7 +56,16 @@ def _run(words: list[str]) -> int:
         words.remove("--json")
     loaded = _load(words)
     command: Command = import_module(f"tonnage.cli.{name or _asked(loaded)}").run
-    return command(loaded, as_json=True) if as_json else command(loaded)
+    code = command(loaded, as_json=True) if as_json else command(loaded)
+    if code == BootError.exit_code and name is None and words:
+        _hint(words[0])
+    return code
+
+
+def _hint(word: str) -> None:
+    """What was taken for an application, and is none, may be a command with a slip of the pen."""
+    if near := get_close_matches(word, (*COMMANDS, *STUDIES, *OPERATIONS), n=1, cutoff=0.75):
+        print(f"tonnage: there is no command {word!r} either; did you mean `tonnage {near[0]}`?", file=sys.stderr)
 
 
 def _load(words: Sequence[str]) -> Loaded:

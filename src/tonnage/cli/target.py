@@ -79,9 +79,9 @@ def _text(given: Given | None) -> str | None:
 def _running(pidfile: Path) -> int:
     pid = holder_of(pidfile)
     if pid is None:
-        raise ControlError(
-            f"the pid file {pidfile} {'is left over' if pidfile.exists() else 'does not exist'}: no server"
-        )
+        state = "is left over" if pidfile.exists() else "does not exist"
+        remedy = "; --pid takes the path of such a file, not a number" if pidfile.name.isdecimal() else ""
+        raise ControlError(f"the pid file {pidfile} {state}: no server{remedy}")
     return pid
 
 

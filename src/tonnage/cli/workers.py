@@ -26,9 +26,10 @@ def run(words: Sequence[str]) -> int:
                 break
     print(f"{before.want} -> {seen.want} workers wanted; {seen.ready} ready now")
     if seen.want - before.want != by:
-        raise ControlError(
-            "not as many as were asked for: there is one worker at least, and not room for any number; see the log"
-        )
+        bound = "the log says what there is room for"
+        if by < 0:
+            bound = "there is one worker at least, or --min-workers of them"
+        raise ControlError(f"not as many as were asked for: {bound}")
     return 0
 
 
@@ -36,9 +37,8 @@ def _read(words: Sequence[str]) -> tuple[int, Sequence[str]]:
     """How many more, and what else was said."""
     if not words or words[0] not in SIGNS:
         raise UsageError("tonnage workers add [N], or tonnage workers remove [N]")
-    if len(words) == 1 or not words[1].isdecimal():
+    if len(words) == 1 or (words[1].startswith("-") and not words[1][1:].isdecimal()):
         return SIGNS[words[0]], words[1:]
-    number = int(words[1])
-    if not 1 <= number <= MOST_AT_ONCE:
-        raise UsageError(f"{words[1]} workers: from 1 to {MOST_AT_ONCE} at once")
+    if not words[1].isdecimal() or not 1 <= (number := int(words[1])) <= MOST_AT_ONCE:
+        raise UsageError(f"tonnage workers {words[0]} {words[1]}: a whole number is needed, from 1 to {MOST_AT_ONCE}")
     return SIGNS[words[0]] * number, words[2:]

@@ -266,7 +266,7 @@ def _named(request: Request) -> str:
         case Stop(quick):
             return "Quick stop" if quick else "Stop"
         case Scale(by):
-            return f"{abs(by)} {'more' if by > 0 else 'fewer'} workers"
+            return f"{abs(by)} {'more' if by > 0 else 'fewer'} worker{'' if abs(by) == 1 else 's'}"
         case Reopen():
             return "Reopening of the logs"
         case _:

@@ -141,7 +141,7 @@ def _boot_failure(event: BootFailure, pid: int) -> str:
     what = "App failed to load" if event.code == 4 else "Worker failed to boot"
     why = event.reason or f"it {how_it_ended(event.code)} before it was ready, and did not say why"
     detail = "\n" + event.detail.rstrip() if event.detail and event.failures == 1 else ""
-    told = f"{what} (pid: {pid}): {why.rstrip('.')}."
+    told = f"{what} (pid: {pid}): {why.rstrip('.')}{'' if why.endswith('?') else '.'}"
     if event.retry_s is not None:
         return f"{told} {_what_follows(event.retry_s, event.failures)}".rstrip() + detail
     return (

@@ -15,10 +15,10 @@ from __future__ import annotations
 import gc
 import os
 import select
-import traceback
 from dataclasses import dataclass
 from typing import NoReturn
 
+from tonnage.app.frames import format_exception
 from tonnage.errors import TonnageError
 from tonnage.hooks import Worker
 from tonnage.messages import BootFailed, Forked, NotForked, Quit, ReopenLogs, Spawn, ZygoteReady
@@ -52,7 +52,7 @@ def _live(cradle: Cradle, egg: Egg) -> int:
         cradle.release.load()
     except TonnageError as exc:
         cause = exc.__cause__
-        detail = "".join(traceback.format_exception(cause)) if cause is not None else ""
+        detail = format_exception(cause) if cause is not None else ""
         egg.channel.send(BootFailed(os.getpid(), exc.exit_code, str(exc), detail[-DETAIL:]))
         return exc.exit_code
     mine = {egg.channel.fileno(), *(listener.sock.fileno() for listener in cradle.listeners)}

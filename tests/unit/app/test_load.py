@@ -113,8 +113,9 @@ def test_whatever_an_import_raises_is_a_failed_boot(tmp_path: Path, source: str)
 
 
 def test_a_module_that_is_not_there_is_told_from_one_that_it_misses(tmp_path: Path) -> None:
-    with pytest.raises(BootError, match="there is no module 'harbor'"):
+    with pytest.raises(BootError, match="there is no module 'harbor'") as caught:
         load_app("harbor.wsgi", [str(tmp_path)])
+    assert caught.value.__cause__ is None, "a traceback through the import machinery says nothing more"
     with pytest.raises(BootError, match="importing 'harbour' raised ModuleNotFoundError: No module named 'nosuch'"):
         load_app("harbour", module(tmp_path, "import nosuch\n"))
 

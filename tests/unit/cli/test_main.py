@@ -10,7 +10,7 @@ from tonnage import __version__, serve
 from tonnage.cli.main import main
 from tonnage.config.model import SPECS
 from tonnage.config.sources import Loaded
-from tonnage.errors import BindError
+from tonnage.errors import BindError, BootError
 
 
 @pytest.fixture
@@ -32,6 +32,17 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
 def test_serve_is_what_happens_without_a_command(served: list[Loaded], words: list[str]) -> None:
     assert main(words) == 7
     assert (served[0].config.wsgi_app, served[0].config.workers) == ("site.wsgi", 3)
+
+
+@pytest.mark.parametrize(("word", "hint"), [("stauts", "did you mean `tonnage status`?"), ("mysite.wsgi", "")])
+def test_what_is_neither_application_nor_command_may_be_a_slip_of_the_pen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, hint: str
+) -> None:
+    monkeypatch.setattr(serve, "serve", lambda _: BootError.exit_code)
+    assert main([word]) == BootError.exit_code
+    err = capsys.readouterr().err
+    assert hint in err
+    assert bool(err) == bool(hint)
 
 
 def test_an_application_may_be_called_like_a_command(served: list[Loaded]) -> None:

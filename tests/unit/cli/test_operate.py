@@ -153,6 +153,12 @@ def test_settings_that_cannot_be_read_do_not_keep_anybody_from_looking(start: St
     assert "the settings here cannot be read, the server is looked for without: gunicorn.conf.py:1: SyntaxError" in err
 
 
+def test_a_number_is_no_pid_file(run: Run) -> None:
+    code, _, err = run("stop", "--pid", "4711")
+    assert code == 1
+    assert "4711 does not exist: no server; --pid takes the path of such a file, not a number" in err
+
+
 def test_an_application_does_not_name_a_server(run: Run) -> None:
     code, _, err = run("stop", "mysite.wsgi")
     assert code == 2
@@ -216,11 +222,12 @@ def test_workers_are_added_and_removed(start: Start, run: Run) -> None:
     assert "there is one worker at least" in err
 
 
-@pytest.mark.parametrize("words", [[], ["ad"], ["add", "0"], ["remove", "1001"], ["2"]])
+@pytest.mark.parametrize("words", [[], ["ad"], ["add", "0"], ["add", "-1"], ["add", "two"], ["remove", "1001"], ["2"]])
 def test_how_many_workers_must_be_said_clearly(start: Start, run: Run, words: list[str]) -> None:
     start()
-    code, out, _ = run("workers", *words)
+    code, out, err = run("workers", *words)
     assert (code, out) == (2, "")
+    assert "tonnage workers " in err
 
 
 def test_logs_are_reopened(start: Start, run: Run) -> None:

@@ -68,6 +68,11 @@ def said(event: Report | Abort) -> tuple[str, str]:
             "Worker failed to boot (pid: 101): ImportError: x. The next is started in 0.5 s.\nTraceback",
         ),
         (
+            BootFailure(1, 4, "no 'ap'; did you mean app?", "", retry_s=0.5),
+            "ERROR",
+            "App failed to load (pid: 101): no 'ap'; did you mean app? The next is started in 0.5 s.",
+        ),
+        (
             BootFailure(1, 4, "no attribute 'app'.", "Traceback\n", retry_s=8.0, failures=5),
             "WARNING",
             "App failed to load (pid: 101): no attribute 'app'. The next is started in 8.0 s (failure 5 in a row).",

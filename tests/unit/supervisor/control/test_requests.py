@@ -46,9 +46,11 @@ def test_a_request_is_a_fact_and_the_log_says_whose_it_was(
 def test_what_is_done_at_once_is_answered_at_once(desk: Desk) -> None:
     operator = desk.operator()
     operator.ask("scale", by=2)
+    operator.ask("scale", by=-1)
     operator.ask("reopen")
     assert operator.hears() == [
         {"done": True, "reason": "2 more workers: asked for"},
+        {"done": True, "reason": "1 fewer worker: asked for"},
         {"done": True, "reason": "reopening of the logs: asked for"},
     ]
 
