@@ -66,13 +66,13 @@ def test_with_threads_the_other_requests_of_the_worker_finish(tmp_path: Path) ->
     Gate(tmp_path, "stuck")
     held = Gate(tmp_path, "held")
     with (
-        serve("app", "--threads", "3", "--timeout", "4", cwd=write_app(tmp_path, APP)) as server,
+        serve("app", "--threads", "3", "--timeout", "8", cwd=write_app(tmp_path, APP)) as server,
         contextlib.closing(server.connect()) as stuck,
         contextlib.closing(server.connect()) as other,
     ):
         worker = server.get().text
         stuck.send(b"GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n")
-        later = time.monotonic() + 2
+        later = time.monotonic() + 5
         while time.monotonic() < later:  # so that the other is well within its own deadline
             server.get()
         other.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -25,23 +25,20 @@ def application(environ, start_response):
 @pytest.fixture
 def pair(tmp_path: Path, bind: str) -> Iterator[Running]:
     with serve("app", "--workers", "2", cwd=write_app(tmp_path, APP), bind=bind) as server:
-        server.log.wait_for(r"Booting worker with pid", times=2)
         yield server
 
 
 def kept_connections(server: Running) -> dict[str, Wire]:
     """One to each of the two workers."""
     found: dict[str, Wire] = {}
-    for _ in range(200):
+    while len(found) < 2:  # the other one may still be loading
         wire = server.connect()
         worker = wire.ask("GET", "/").text
         if worker in found:
             wire.close()
         else:
             found[worker] = wire
-        if len(found) == 2:
-            return found
-    raise AssertionError("one worker took all of 200 connections, one after the other")
+    return found
 
 
 def test_a_request_on_a_kept_connection_is_answered_by_the_idle_sibling_when_its_worker_is_busy(

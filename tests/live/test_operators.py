@@ -71,6 +71,7 @@ def test_a_reload_is_over_when_the_new_code_serves(tmp_path: Path) -> None:
         done = ask("reload", cwd=tmp_path)
         assert (done.code, done.stderr) == (0, "")
         assert "reloaded: Generation 2 has taken over" in done.stdout
+        server.log.wait_for(r"Worker exiting \(pid: \d+\)", times=2)  # until then one may still take a connection
         assert server.get().text == "hello again\n"
 
 
