@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.apps import HELD, HELLO, PID, Gate, write_app
+from tests.live.apps import GATES, HELD, HELLO, PID, Gate, write_app
 from tests.live.server import Running, serve
 
 
@@ -66,6 +66,19 @@ def test_int_and_quit_end_it_without_waiting_for_the_request_in_flight(
         server.signal(number)
         assert server.wait() == 0
         assert b"held until now" not in wire.rest()
+
+
+def test_a_second_term_while_the_process_ends_does_not_make_a_death_of_it(tmp_path: Path) -> None:
+    write_app(tmp_path, HELLO)
+    gate = Gate(tmp_path, "leaving")
+    (tmp_path / "gunicorn.conf.py").write_text(GATES + "import atexit\natexit.register(pass_gate, 'leaving')\n")
+    with serve("app", cwd=tmp_path) as server:
+        server.signal(signal.SIGTERM)
+        gate.wait_until_reached()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+            server.signal(number)
+        gate.open()
+        assert server.wait() == 0
 
 
 def test_int_after_term_ends_the_graceful_stop(tmp_path: Path, workers: list[str], gate: Gate) -> None:

@@ -46,7 +46,7 @@ def run(
     log.info("Starting tonnage %s", __version__)
     with ExitStack() as cleanup:
         wakeup = WakeUp(SIGNALS)
-        cleanup.callback(wakeup.close)
+        cleanup.callback(wakeup.retire)
         readiness = Readiness(settings.ready_fd if heirloom is None else heirloom.ready_fd)
         cleanup.callback(readiness.close)
         belongings = [wakeup.close, readiness.close]

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+
+STILL_MEANT = (signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD)  # at the end too, should something hang
 
 
 def note(_number: int, _frame: FrameType | None) -> None:
@@ -44,9 +46,16 @@ class WakeUp:
 
     def close(self) -> None:
         """Give the signals their default actions back."""
+        self._close({})
+
+    def retire(self) -> None:
+        """The process ends: who asks for that twice does not make a death of it."""
+        self._close(dict.fromkeys(self._signals, signal.SIG_IGN) | dict.fromkeys(STILL_MEANT, signal.SIG_DFL))
+
+    def _close(self, actions: Mapping[int, signal.Handlers]) -> None:
         signal.set_wakeup_fd(-1)
         for number in self._signals:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, actions.get(number, signal.SIG_DFL))
         os.close(self._read)
         os.close(self._write)
 
