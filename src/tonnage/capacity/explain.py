@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from tonnage.capacity.footprint import Footprint
 from tonnage.capacity.limit import Term, mib
 from tonnage.capacity.model import Solution
 from tonnage.capacity.planner import Plan, slots
@@ -15,7 +16,7 @@ BINDS, NEXT = "binds", "next"
 def lines(plan: Plan) -> Iterator[str]:
     yield from _request(plan)
     yield ""
-    yield from (f"{reason[0].upper()}{reason[1:]}." for reason in plan.reasons)
+    yield from (f"{reason}." for reason in plan.reasons)
     yield f"One such worker can burn {plan.choice.burn:.2f} CPU (the GIL lets one thread compute at a time)."
     yield ""
     yield from table(plan.choice.solution)
@@ -91,11 +92,17 @@ def _capacity(plan: Plan) -> Iterator[str]:
     )
     if found.within_p95 is not None and wishes.p95_s is not None:
         yield (
-            f"Within p95 <= {_ms(wishes.p95_s)}: about {rps(found.within_p95)} requests/s, if times vary as an "
-            "exponential (Erlang C; the service's p95 and the waits' added)."
+            f"Within p95 <= {_ms(wishes.p95_s)}: about {rps(found.within_p95)} requests/s; {_spread(plan.footprint)} "
+            "(waits by Erlang C, as Allen and Cunneen have it for such times; the p95 of each added)."
         )
     if wishes.target_rps is not None:
         yield _target(plan, wishes.target_rps)
+
+
+def _spread(seen: Footprint) -> str:
+    if seen.service_p95_s is None:
+        return "service times are taken to vary as an exponential"
+    return f"of the service times 95 % are within {_ms(seen.service_p95_s)}, as measured one at a time"
 
 
 def _target(plan: Plan, wanted: float) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from inspect import signature
+from inspect import Parameter, signature
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -45,10 +45,12 @@ class Footprint:
     growth_octets_per_1k: float  # of one worker's PSS per 1,000 requests, Theil-Sen; 0 or more; after warm-up
     cpu_s_per_request: float  # user and system time of the worker: D_cpu
     service_s_per_request: float  # from the first octet read to the last one handed to the kernel, one at a time: S
-    waiting_share: float  # 1 - cpu/service, 0..1: for the database, the network, the disk
+    waiting_share: float  # of the service time, 0..1: for the database, the network, the disk
     os_threads: int  # of one worker, warm
     files: int  # open file descriptors of one worker, warm, beside those of clients
     links: tuple[Link, ...]
+    service_p95_s: float | None = None  # 95 of 100 took no longer; None: not known, taken as an exponential's
+    service_variation: float = 1.0  # squared coefficient of variation, Cs^2; 1: an exponential's
     notes: tuple[str, ...] = ()  # what was not measured, or must be known to read the figures; a line each
 
     @property
@@ -64,7 +66,10 @@ class Footprint:
 
 
 def from_object(found: object) -> Footprint:
-    """What a newer version says besides is left out. Raises ValueError when something is missing."""
+    """What a newer version says besides is left out, what an older did not say has its default.
+
+    Raises ValueError when something else is missing.
+    """
     said = found if isinstance(found, dict) else {}
     preloaded = said.get("preloaded")
     return _made(
@@ -87,8 +92,8 @@ def _several(said: dict[object, object], name: str) -> list[object]:
 
 def _made(kind: Callable[..., T], found: object, **parts: object) -> T:
     known = found if isinstance(found, dict) else {}
-    names = signature(kind).parameters
-    try:
-        return kind(**{name: known[name] for name in names if name not in parts}, **parts)
-    except KeyError as exc:
-        raise ValueError(f"{exc} is missing") from None
+    asked = {name: each.default for name, each in signature(kind).parameters.items() if name not in parts}
+    missing = next((name for name, default in asked.items() if name not in known and default is Parameter.empty), None)
+    if missing is not None:
+        raise ValueError(f"`{missing}` is missing")
+    return kind(**{name: known.get(name, default) for name, default in asked.items()}, **parts)

@@ -13,7 +13,7 @@ from math import ceil
 from pathlib import Path
 from textwrap import wrap
 
-from tonnage.capacity import laws, planner
+from tonnage.capacity import planner
 from tonnage.capacity.database import Budget
 from tonnage.capacity.footprint import Footprint
 from tonnage.capacity.model import Caps
@@ -124,7 +124,7 @@ def _excuse(kind: Type, count: int, chosen: Choice, wishes: Wishes) -> str:
         return f"{kind.memory / (1 << 30):g} GiB carry no worker and its replacement during a reload"
     if not chosen.workers:
         return f"{count} of them leave no worker to each, because of the {binding.what}"
-    return f"p95 cannot be kept: {wishes.p95_s} s is below {laws.EXPONENTIAL_P95:.1f} service times and the waits"
+    return f"p95 cannot be kept: {wishes.p95_s} s is below the service time's own and that of the waits"
 
 
 def lines(market: Market, found: Sequence[Offer], wishes: Wishes, most: int = 8) -> Iterator[str]:

@@ -185,7 +185,14 @@ def capacity(chosen: Choice, footprint: Footprint, cpus: float, wishes: Wishes) 
     rate = expected(chosen, footprint, cpus)
     within = None
     if wishes.p95_s is not None and chosen.workers:
-        stations = Stations(at_once, service, min(float(chosen.workers), cpus), demand)
+        stations = Stations(
+            at_once,
+            service,
+            min(float(chosen.workers), cpus),
+            demand,
+            footprint.service_p95_s or service * laws.EXPONENTIAL_P95,
+            footprint.service_variation,
+        )
         within = min(rate, stations.rate_within(wishes.p95_s))
     return Capacity(cpus / demand, laws.throughput_bound(at_once, demand, service - demand, cpus), rate, within)
 
@@ -203,16 +210,18 @@ class Stations:
     service_s: float
     cpus: float  # that can be used at once: min(workers, CPUs)
     cpu_s: float
+    own_p95_s: float  # of the service time
+    variation: float = 1.0  # of the service time, squared: Cs^2
 
     def p95(self, rate: float) -> float:
-        """Own time, taken as exponential (its 95th percentile is 3 S), and the 95th percentile of each wait."""
-        own = self.service_s * laws.EXPONENTIAL_P95
+        """The 95th percentile of the service time, and of each wait; requests come as they like (Poisson: Ca = 1)."""
+        for_slot = laws.wait_quantile(0.95, self.slots, rate, self.service_s, (1 + self.variation) / 2)
         if self.slots <= self.cpus:  # whoever has a slot has a CPU
-            return own + laws.wait_quantile(0.95, self.slots, rate, self.service_s)
+            return self.own_p95_s + for_slot
         servers = max(1, int(self.cpus))
         each_s = self.cpu_s * servers / self.cpus  # half a CPU is one CPU at half the pace
-        waits = laws.wait_quantile(0.95, servers, rate, each_s)
-        return own + waits + laws.wait_quantile(0.95, self.slots, rate, self.service_s)
+        waits = laws.wait_quantile(0.95, servers, rate, each_s)  # how the CPU's part varies is not known: as 1
+        return self.own_p95_s + waits + for_slot
 
     def rate_within(self, limit_s: float) -> float:
         return laws.highest_rate(lambda rate: self.p95(rate) <= limit_s, self.cpus / self.cpu_s)
@@ -224,15 +233,17 @@ class Stations:
 def _reasons(chosen: Choice, footprint: Footprint, wishes: Wishes) -> Iterator[str]:
     waiting, share = footprint.waiting_share, 1 - footprint.waiting_share
     if wishes.kind == "asgi":
-        yield "asgi: the application is an ASGI application; its requests wait beside each other in one thread"
+        yield "worker_class = asgi: an ASGI application; its requests wait beside each other in one thread"
         return
     ideal = laws.threads(share)
+    name = f"worker_class = {chosen.worker_class}"
     if wishes.worker_class is not None:
-        yield f"{chosen.worker_class}: set by you"
+        yield f"{name}: set by you"
     elif chosen.threads == 1 and waiting < laws.WORTH_A_THREAD:
-        yield f"sync: requests wait for {waiting:.0%} of their time; a second thread would gain at most {waiting:.0%}"
+        gain = 1 / share - 1  # N* of the laws
+        yield f"{name}: requests wait for {waiting:.0%} of their time; a second thread would gain at most {gain:.0%}"
     elif chosen.threads > 1:
-        yield f"gthread: requests wait for {waiting:.0%} of their time, in which the same worker can serve others"
+        yield f"{name}: requests wait for {waiting:.0%} of their time, in which the same worker can serve others"
     if wishes.threads is not None:
         yield f"threads = {chosen.threads}: set by you; the measurement says {ideal}"
     elif chosen.threads == ideal > 1:

@@ -8,9 +8,9 @@
                       -> what of the time is the server's and ours, and no wait of the application
     1 and n again with preloading
 
-The waiting share is 1 - CPU / service time, and service time is what the client sees less what the client and the
-kernel take, which the idle application shows: with it a request is all CPU. What the worker or we waited
-for a CPU (schedstat) is left out: that wait is the machine's.
+The service time is CPU and what a request waited, which service.py tells from what client and kernel take: the
+application that does nothing shows that. What the worker or we waited for a CPU (schedstat) is left out: that wait is
+the machine's.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
-from statistics import fmean
 from time import monotonic
 
 from tonnage.capacity import trend
 from tonnage.capacity.footprint import Footprint, Link, Weight
 from tonnage.capacity.private import Private, private
+from tonnage.capacity.service import Taken, service
 from tonnage.capacity.visits import Visitor
 from tonnage.config.sources import Loaded
 from tonnage.errors import BootError, MeasureError
@@ -89,7 +89,8 @@ def measure(
         notes.append(f"not measured with preload_app: {str(exc).splitlines()[0]}")
     if course.requests < effort.requests:
         notes.append(f"growth is from {course.requests} requests only: more did not fit into {effort.seconds:g} s")
-    service_s = max(course.wall_s - max(0.0, idle.wall_s - idle.cpu_s), course.cpu_s, 1e-9)
+    found = service(course.taken, idle.taken)
+    service_s = max(course.cpu_s + found.waiting_s, 1e-9)
     return Footprint(
         app=config.wsgi_app or "",
         worker_class="asgi" if ask.kind == "asgi" else config.worker_class,
@@ -101,7 +102,9 @@ def measure(
         growth_octets_per_1k=max(0.0, course.growth * 1000),
         cpu_s_per_request=course.cpu_s,
         service_s_per_request=service_s,
-        waiting_share=max(0.0, 1.0 - course.cpu_s / service_s),
+        service_p95_s=found.p95_s,
+        service_variation=found.variation,
+        waiting_share=found.waiting_s / service_s,
         os_threads=seen.threads,
         files=seen.files,
         links=tuple(Link(address, count) for address, count in sorted(seen.links.items())),
@@ -239,20 +242,24 @@ def _share(pid: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One worker, one request at a time. Means."""
+    """One worker, one request at a time."""
 
-    requests: int
-    cpu_s: float
-    wall_s: float  # seen by the client, without the time that either of us had to wait for a CPU
+    taken: tuple[Taken, ...]
+    cpu_s: float  # of a request, by the clock of the whole process
     growth: float  # octets per request
     notes: tuple[str, ...]
+
+    @property
+    def requests(self) -> int:
+        return len(self.taken)
 
 
 @dataclass(slots=True)
 class Meter:
     pid: int
     visitor: Visitor
-    walls_s: list[float]
+    walls_s: list[float] = field(default_factory=list)  # without the time that either of us had to wait for a CPU
+    used_s: list[float] = field(default_factory=list)
     queued_s: float = 0.0  # for want of a CPU
     is_blind: bool = True  # to that
 
@@ -265,6 +272,13 @@ class Meter:
         queued_s = min(visit.wall_s, visit.queued_s + busiest.queued_ns / 1e9)
         self.queued_s += queued_s
         self.walls_s.append(visit.wall_s - queued_s)
+        self.used_s.append(sum(each.used_ns for each in worked) / 1e9)
+
+    def taken(self, mean_s: float) -> Iterator[Taken]:
+        """Where the kernel does not tell the CPU of each, all have the mean."""
+        for wall_s, used_s in zip(self.walls_s, self.used_s, strict=True):
+            cpu_s = mean_s if self.is_blind else used_s
+            yield Taken(cpu_s, max(0.0, wall_s - cpu_s))
 
     def notes(self) -> Iterator[str]:
         if self.is_blind:
@@ -282,7 +296,7 @@ def _between(before: Turn | None, after: Turn) -> Turn:
 def _run(server: Private, ask: Ask, most: int, seconds: float) -> Course:
     """Raises MeasureError, also when the worker is replaced meanwhile: then its clock has stopped."""
     (worker,) = server.workers()
-    meter = Meter(worker.pid, Visitor(server.path, ask.host, PATIENCE_S), [])
+    meter = Meter(worker.pid, Visitor(server.path, ask.host, PATIENCE_S))
     deadline, every = monotonic() + seconds, max(1, most // SAMPLES)
     grown = list[tuple[float, float]]()
     try:
@@ -301,6 +315,5 @@ def _run(server: Private, ask: Ask, most: int, seconds: float) -> Course:
         raise MeasureError(f"the worker was gone in the middle of it.\n{server.last_lines()}") from exc
     finally:
         meter.visitor.close()
-    done = len(meter.walls_s)
-    notes = tuple(meter.notes())
-    return Course(done, used_s / done, fmean(meter.walls_s), trend.slope(grown[SETTLING:]), notes)
+    mean_s = used_s / len(meter.walls_s)
+    return Course(tuple(meter.taken(mean_s)), mean_s, trend.slope(grown[SETTLING:]), tuple(meter.notes()))

@@ -13,16 +13,23 @@ from tonnage.errors import ConfigError
 WIDTH = 100
 
 
-def write(plan: Plan, path: Path, day: str, *, force: bool) -> None:
-    """`gunicorn.conf.py` and its like are Python, anything that ends in .toml is TOML. Raises ConfigError."""
+def check(path: Path, *, force: bool) -> None:
+    """Before anything is measured: raises ConfigError when `write` would refuse it."""
     if path.name == "pyproject.toml" or path.suffix not in (".py", ".toml"):
         raise ConfigError(f"--write {path}: name a file of its own that ends in .py or .toml, such as gunicorn.conf.py")
+    if path.exists() and not force:
+        raise ConfigError(f"--write {path}: the file is there; --force writes over it")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"--write {path}: there is no such directory")
+
+
+def write(plan: Plan, path: Path, day: str, *, force: bool) -> None:
+    """`gunicorn.conf.py` and its like are Python, anything that ends in .toml is TOML. Raises ConfigError."""
+    check(path, force=force)
     text = "\n".join(content(plan, day, "true" if path.suffix == ".toml" else "True")) + "\n"
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise ConfigError(f"--write {path}: the file is there; --force writes over it") from None
     except OSError as exc:
         raise ConfigError(f"--write {path}: {exc.strerror}") from exc
 

@@ -34,6 +34,8 @@ ANY = "0.0.0.0"  # noqa: S104  # what an empty host is shown as
 
 def run(argv: Sequence[str], load: Callable[[Sequence[str]], Loaded]) -> int:
     own, rest = parser().parse_known_args(list(argv))
+    if (missing := next((file for file in own.front if not file.exists()), None)) is not None:
+        raise ConfigError(f"--front {missing}: there is no such file")
     config = load(rest).config
     found = [*findings(config), *fronts(own.front, config)]
     if own.json:
@@ -126,8 +128,9 @@ def lines(finding: Finding) -> Iterator[str]:
 
 
 def summary(found: Sequence[Finding]) -> str:
-    caps, risks = (sum(each.verdict is kind for each in found) for kind in (Verdict.CAP, Verdict.RISK))
-    if not caps + risks:
-        return "nothing binds"
+    caps, risks, open_ = (
+        sum(each.verdict is kind for each in found) for kind in (Verdict.CAP, Verdict.RISK, Verdict.UNKNOWN)
+    )
     counted = [f"{count} {name}{'s' * (count != 1)}" for count, name in ((caps, "cap"), (risks, "risk")) if count]
-    return " and ".join(counted)
+    said = " and ".join(counted) or "nothing binds"
+    return f"{said}; {open_} could not be found out" if open_ else said

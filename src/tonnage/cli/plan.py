@@ -40,10 +40,13 @@ def run(argv: Sequence[str], load: Callable[[Sequence[str]], Loaded]) -> int:
         raise UsageError("plan needs the application: tonnage plan mysite.wsgi")
     if own.instances and own.target_rps is None:
         raise UsageError("--instances needs --target-rps: how many requests a second they shall carry")
+    market = instances.read(own.instances) if own.instances else None
+    if own.write is not None:
+        writing.check(own.write, force=own.force)
     kind, found = look(config)
     measured = weigh(loaded, own.paths) if own.footprint is None else read(own.footprint)
     made = planner.plan(machine(config), measured, budgets(found, own), wishes(loaded, kind, own))
-    tell(made, own)
+    tell(made, market, as_json=own.json)
     if own.write is not None:
         writing.write(made, own.write, f"{datetime.now(UTC):%Y-%m-%d}", force=own.force)
         print(f"written: {own.write}", file=sys.stderr)
@@ -162,11 +165,10 @@ def wishes(loaded: Loaded, kind: str, own: Namespace) -> Wishes:
 # -- what is told ------------------------------------------------------------------------------------------------------
 
 
-def tell(made: Plan, own: Namespace) -> None:
-    market = instances.read(own.instances) if own.instances else None
+def tell(made: Plan, market: instances.Market | None, *, as_json: bool) -> None:
     like = planner.machine_caps(made.facts)
     offers = instances.offers(market.types, made.footprint, made.budgets, made.wishes, like) if market else []
-    if own.json:
+    if as_json:
         found = explain.as_object(made)
         if market is not None:
             found["instances"] = {"market": market.label, "offers": [instances.as_object(offer) for offer in offers]}

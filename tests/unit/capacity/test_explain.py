@@ -111,7 +111,7 @@ def test_a_file_of_another_kind_or_of_others_is_refused(tmp_path: Path, name: st
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(ConfigError, match="no such directory"):
         writing.write(made(), tmp_path / "nowhere" / "x.py", DAY, force=False)
 
 

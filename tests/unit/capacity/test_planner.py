@@ -134,8 +134,18 @@ def test_a_p95_below_the_service_time_is_never_reached() -> None:
     assert not made.reaches_target
 
 
+def test_times_that_hardly_vary_keep_a_p95_at_a_higher_rate_than_exponential_ones() -> None:
+    even = replace(footprint(cpu_s=0.010), service_p95_s=0.011, service_variation=0.01)
+    wish = Wishes(p95_s=0.05)
+    measured, assumed = (plan(ROOMY, each, (), wish).capacity.within_p95 for each in (even, footprint(cpu_s=0.010)))
+    assert measured is not None
+    assert assumed is not None
+    assert measured > 1.2 * assumed
+    assert plan(ROOMY, even, (), Wishes(p95_s=0.010)).capacity.within_p95 == 0, "its own p95 is longer"
+
+
 def test_half_a_cpu_is_a_cpu_at_half_the_pace() -> None:
-    half, whole = Stations(8, 0.1, 0.5, 0.01), Stations(8, 0.1, 1.0, 0.005)
+    half, whole = Stations(8, 0.1, 0.5, 0.01, 0.3), Stations(8, 0.1, 1.0, 0.005, 0.3)
     assert half.p95(20) == pytest.approx(2 * whole.p95(40), rel=0.5)
     assert half.rate_within(1.0) < 50
 

@@ -137,10 +137,15 @@ def test_a_front_that_cannot_be_read_is_said_and_everything_else_as_well(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "Caddyfile").write_text(":80\n")
-    assert run("app --front Caddyfile --front no.conf") == 0
+    assert run("app --front Caddyfile") == 0
     assert "?     front                     to read Caddyfile Caddy itself is needed" in run.out
-    assert run.out.count("?     front") == 2
     assert "backlog" in run.out
+    assert run.out.endswith("; 1 could not be found out\n")
+
+
+def test_a_front_that_is_not_there_is_refused_before_anything_is_said(run: Doctor) -> None:
+    assert run("app --front no.conf") == 1
+    assert run.out == ""
 
 
 def test_without_crossplane_the_package_is_named(run: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

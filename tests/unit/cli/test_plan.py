@@ -101,6 +101,14 @@ def test_what_cannot_be_done_is_refused_with_a_reason(plan: Plan, words: tuple[s
     assert said in err
 
 
+def test_what_cannot_be_written_is_refused_before_anything_is_planned(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").touch()
+    for name in ("gunicorn.conf.py", "nowhere/gunicorn.conf.py"):
+        code, out, err = plan("good", "--write", name)
+        assert (code, out) == (1, "")
+        assert f"--write {name}" in err
+
+
 def test_a_footprint_that_is_none_is_refused(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "fp.json").write_text("{}")
     code, _, err = plan("good")

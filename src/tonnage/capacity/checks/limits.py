@@ -53,10 +53,8 @@ def throttling(facts: Facts, _config: Config, _app: Application | None) -> Findi
 
 def workers(facts: Facts, config: Config, app: Application | None) -> Finding:
     if config.workers == 0:
-        worker_class = "asgi" if app is not None and app.kind == "asgi" else config.worker_class
-        wish = Wish(worker_class, config.threads, config.min_workers, config.max_workers)
         because = "by the CPUs; fewer where memory is short, which is weighed at the start"
-        return Finding("workers", Verdict.OK, f"up to {most_useful(facts.cpus, wish)}", "auto", because)
+        return Finding("workers", Verdict.OK, f"up to {_most(facts, config, app)}", "auto", because)
     asked = f"{config.workers} worker{'s' * (config.workers != 1)}"
     if config.workers < facts.cpus:
         because = "in each worker Python runs on one CPU at a time"
@@ -67,6 +65,12 @@ def workers(facts: Facts, config: Config, app: Application | None) -> Finding:
     return Finding("workers", Verdict.OK, f"all {facts.cpus:g} CPUs", asked)
 
 
+def _most(facts: Facts, config: Config, app: Application | None) -> int:
+    """Of `workers = auto`."""
+    worker_class = "asgi" if app is not None and app.kind == "asgi" else config.worker_class
+    return most_useful(facts.cpus, Wish(worker_class, config.threads, config.min_workers, config.max_workers))
+
+
 def memory(facts: Facts, config: Config, app: Application | None) -> Finding:
     term = facts.memory.binding
     if term is None:
@@ -75,9 +79,9 @@ def memory(facts: Facts, config: Config, app: Application | None) -> Finding:
     because = f"others use {size(term.used)}" if term.used else ""
     if app is None:
         return Finding("memory", Verdict.OK, room, "", because, term.source)
-    count = max(1, config.workers)
+    count = max(1, config.workers)  # auto takes as many as fit, if one does
     usual, reload = count * app.octets, (count + config.reload_surge) * app.octets
-    asked = f"{count} x {size(app.octets)}"
+    asked = f"{config.workers} x {size(app.octets)}" if config.workers else f"{size(app.octets)} for each worker"
     measured = "the application was measured just loaded; requests come on top"
     because = f"{because}; {measured}" if because else measured
     if usual > term.room * SHARE_OF_LIMIT:
@@ -119,11 +123,11 @@ def files(facts: Facts, config: Config, _app: Application | None) -> Finding:
     return Finding("files", Verdict.CAP, str(soft.value), asked, because, soft.source, remedy)
 
 
-def tasks(facts: Facts, config: Config, _app: Application | None) -> Finding:
+def tasks(facts: Facts, config: Config, app: Application | None) -> Finding:
     term = facts.tasks.binding
     if term is None:
         return Finding("tasks", Verdict.UNKNOWN, "no limit can be read")
-    count = max(1, config.workers) + config.reload_surge
+    count = (config.workers or _most(facts, config, app)) + config.reload_surge
     needed = count * (config.threads + TASKS_BESIDE) + 2  # and the supervisor, and a zygote
     asked, effective = f"about {needed} processes and threads", f"{term.room:.0f}"
     because = f"{term.name} is {term.limit:.0f}, others use {term.used:.0f}"
@@ -204,9 +208,9 @@ def pressure(facts: Facts, _config: Config, _app: Application | None) -> Finding
     seen = [(name, found) for name, found in pairs if found is not None]
     if not seen:
         return None
-    text = ", ".join(f"{name} {found.some_60s:g} %" for name, found in seen)
+    text = ", ".join(f"{name} {found.some_60s:g} %" for name, found in seen)  # as the kernel's files are called
     verdict = Verdict.NOTE if any(found.some_60s >= WAITING for _, found in seen) else Verdict.OK
-    because = "of the last minute somebody waited so long for it"
+    because = "that much of the last minute somebody had to wait for it"
     return Finding("pressure", verdict, text, "", because, ", ".join(str(found.file) for _, found in seen))
 
 
