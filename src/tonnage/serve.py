@@ -106,10 +106,14 @@ class Program:
         self._app: LoadedApp | None = None  # in a zygote, and in the workers that are forked from it
         self.scoreboard = _scoreboard(config, server.program)
 
+    @property
+    def _is_class_given(self) -> bool:
+        return is_given(self.loaded.origins["worker_class"])
+
     def release(self) -> Release:
         config, before = self.config, self.server.program
         return Release(
-            _settings(config),
+            _settings(config, is_class_given=self._is_class_given),
             self.work,
             self.server.activation.addresses or config.bind,
             partial(_listen, config),
@@ -146,7 +150,7 @@ class Program:
         open_service = partial(
             service.open_service, config=self.config, access=self._access, log=log.error_log, baton=self.server.baton,
             certificates=self._certificates,
-            is_class_given=is_given(self.loaded.origins["worker_class"]),
+            is_class_given=self._is_class_given,
         )  # fmt: skip
         return life.run(open_service)
 
@@ -209,12 +213,13 @@ def _listen(config: Config, addresses: Sequence[Address]) -> list[Listener]:
     )
 
 
-def _settings(config: Config) -> Settings:
+def _settings(config: Config, *, is_class_given: bool) -> Settings:
     return Settings(
         workers=config.workers,
         min_workers=config.min_workers,
         max_workers=config.max_workers,
         worker_class=config.worker_class,
+        is_class_given=is_class_given,
         graceful_timeout_s=config.graceful_timeout,
         boot_timeout_s=config.boot_timeout,
         timeout_s=config.timeout,

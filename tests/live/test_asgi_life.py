@@ -1,5 +1,6 @@
 """The asgi worker as a process: deadlines, a loop that is held, drain, recycling, lifespan, the choice of the class."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -146,7 +147,9 @@ async def app(scope, receive, send):
 def test_the_application_is_started_and_shut_down_and_each_request_has_a_copy_of_its_state(tmp_path: Path) -> None:
     write_app(tmp_path, LIFE + 'STARTED = {"type": "lifespan.startup.complete"}\n')
     with serve("app:app", "--workers", "1", cwd=tmp_path) as server:
-        server.log.wait_for("app:app is an ASGI application: the worker class is asgi, not sync")
+        assert re.findall("Using worker: .*", server.log.text) == [
+            "Using worker: asgi, since the application is of ASGI"
+        ]
         for _ in range(2):
             assert server.get("/").text == "[('made', 'at startup'), ('mine', 1)]"
         server.signal(signal.SIGTERM)

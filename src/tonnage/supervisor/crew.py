@@ -162,6 +162,11 @@ class Crew:
                 return
             yield from self._understand(member, message)
 
+    @property
+    def serves_asgi(self) -> bool:
+        """Some worker that is, or was, ready."""
+        return any(member.is_asgi for member in self.members.values())
+
     def _understand(self, member: Member, message: Message) -> Iterator[Fact]:
         age, log = member.age, member.cradle.log
         match message:

@@ -134,7 +134,8 @@ class Supervisor:
 
     def run(self) -> int:
         settings = self._releases.current.settings
-        self._log.info("Using worker: %s", settings.worker_class)
+        if settings.is_class_given:
+            self._log.info("Using worker: %s", settings.worker_class)
         set_title("supervisor", settings.proc_name)
         self._count_changed(self._state.want, None)
         gc.collect()
@@ -331,6 +332,10 @@ class Supervisor:
 
     def _announce(self) -> None:
         urls = [listener.url for listener in self._releases.listeners]
+        settings = self._releases.current.settings
+        if not settings.is_class_given:
+            chosen = "asgi, since the application is of ASGI" if self._crew.serves_asgi else settings.worker_class
+            self._log.info("Using worker: %s", chosen)
         self._log.info("Listening at: %s (%d)", ",".join(urls), os.getpid())
         self._hook("when_ready", self._releases.current.hooks.when_ready)
         try:

@@ -36,6 +36,7 @@ class Settings:
     min_workers: int = 1
     max_workers: int = 0
     worker_class: str = "sync"  # for the log
+    is_class_given: bool = True  # or else an ASGI application gets asgi
     graceful_timeout_s: float = 30.0
     boot_timeout_s: float = 60.0  # 0: for ever
     timeout_s: float = 30.0  # of one request; 0: for ever. Enforced by the worker, and here when it cannot

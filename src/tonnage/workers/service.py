@@ -55,10 +55,6 @@ def open_service(
     )
     doors = open_doors(seat, config, log, baton, is_tls=certificates is not None)
     if kind == "asgi":
-        if config.worker_class != "asgi":
-            log.info(
-                "%s is an ASGI application: the worker class is asgi, not %s", config.wsgi_app, config.worker_class
-            )
         from tonnage.workers.asyncio.opening import open_asgi  # noqa: PLC0415 - WSGI workers need no event loop
 
         return open_asgi(seat, app, config, access, log, doors, rules, certificates)
