@@ -11,6 +11,7 @@
     |- AppLoadError         exit 4   the application is not there, or is not an application
     |- RemoteProtocolError           the peer broke HTTP; carries the status that answers it
     `- LocalProtocolError            the application broke HTTP; answered with 500
+    ClientLeftError                  an OSError, since ASGI promises one: nobody is there any more
 
 The exit codes are Gunicorn's, so that process managers and scripts keep their meaning.
 """
@@ -70,3 +71,7 @@ class RemoteProtocolError(TonnageError):
 
 class LocalProtocolError(TonnageError):
     """The application asked for something that HTTP has no bytes for."""
+
+
+class ClientLeftError(OSError):
+    """What an ASGI application's `send` raises when nobody is there to take it (spec 2.4); `receive`, see `calls`."""

@@ -64,7 +64,33 @@ async def listens(scope, receive, send):
     assert (await receive())["type"] == "http.request"
     await asyncio.to_thread(pass_gate, "listens")
     say("heard " + (await receive())["type"])
-    say("heard " + (await receive())["type"])
+    try:
+        await receive()
+    except (OSError, asyncio.CancelledError) as exc:
+        say(f"listened on: {type(exc).__name__}")
+
+async def listens_on(scope, receive, send):
+    """After the end of the response."""
+    await hello(scope, receive, send)
+    try:
+        while True:
+            say("then heard " + (await receive())["type"])
+    except OSError as exc:
+        say(f"then {type(exc).__name__}")
+
+async def asks(scope, receive, send):
+    """As frameworks do that ask again and again, and do not wait."""
+    await hello(scope, receive, send)
+    told = []
+    for _ in range(4):
+        asked = asyncio.ensure_future(receive())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if asked.done():
+            told.append(asked.result()["type"])
+        else:
+            asked.cancel()
+    say(f"asked and was told {told}")
 
 async def never(scope, receive, send):
     await asyncio.to_thread(pass_gate, "never")

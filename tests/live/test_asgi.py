@@ -79,7 +79,23 @@ def test_a_client_that_leaves_is_told_of(server: Running, directory: Path) -> No
         wire.send(request("GET", "/listens"))
         gate.wait_until_reached()
     gate.open()
-    server.log.wait_for("heard http.disconnect", times=2)
+    server.log.wait_for("heard http.disconnect")
+    server.log.wait_for("listened on: CancelledError")
+
+
+def test_who_has_heard_the_disconnect_and_listens_on_waits_and_then_is_told_that_there_is_nothing(
+    server: Running,
+) -> None:
+    """Its response is complete, so it is not cancelled."""
+    assert server.get("/listens_on").body == b"hello"
+    server.log.wait_for("then heard http.disconnect")
+    server.log.wait_for("then ClientLeftError")
+    assert server.log.text.count("then heard http.disconnect") == 1
+
+
+def test_who_asks_again_and_again_hears_the_disconnect_once(server: Running) -> None:
+    assert server.get("/asks").body == b"hello"
+    server.log.wait_for(r"asked and was told \['http.disconnect'\]")
 
 
 def test_who_does_not_listen_is_cancelled_after_the_grace(server: Running, directory: Path) -> None:

@@ -9,11 +9,10 @@ that an exception before it still becomes a clean 500, and so that head and cont
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
 from tonnage.errors import LocalProtocolError, RemoteProtocolError
@@ -44,9 +43,14 @@ CONTENT: Final = 2
 TRAILERS: Final = 3
 DONE: Final = 4
 
-
-class ClientLeftError(OSError):
-    """What `send` raises when nobody is there to take it (ASGI spec 2.4)."""
+# What is to be done about a message
+NOTED: Final = 0  # nothing yet
+WHOLE: Final = 1  # send the head, `content`, and the end
+PART: Final = 2  # send `content`, and before it the head if it has not left
+LAST_PART: Final = 3  # the same; trailers are next
+LAST: Final = 4  # send `content` and the end
+HINT: Final = 5  # see `hinted`
+FILE: Final = 6  # send the file at the message's "path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ def http_scope(head: RequestHead, told: Told, state: dict[str, object]) -> Scope
 def _mount(scope: Scope) -> None:
     """`path` begins with `root_path`, whether the proxy in front has taken that away or not."""
     root, path, raw = str(scope["root_path"]).rstrip("/"), str(scope["path"]), scope["raw_path"]
-    if not path.startswith(root) or path[len(root) : len(root) + 1] not in ("", "/"):
+    if path != root and not path.startswith(root + "/"):
         assert isinstance(raw, bytes)
         scope["path"] = root + path
         scope["raw_path"] = root.encode() + raw
@@ -204,70 +208,55 @@ def status_line(code: object) -> str:
 
 
 class Conversation:
-    """One request's `send`. Where octets go to, and what back-pressure is, a subclass knows."""
+    """What one request's `send` was told, and what is to be done about it. Who does it moves `stage` on."""
 
-    __slots__ = ("fields", "stage", "status", "trailers")
+    __slots__ = ("content", "fields", "stage", "status", "trailers")
 
     def __init__(self) -> None:
         self.stage = NOTHING
         self.status = ""
         self.fields: list[tuple[str, str]] = []
         self.trailers: list[tuple[str, str]] | None = None  # some were promised
+        self.content = b""  # of the last message
 
-    async def send(self, message: Message) -> None:
-        kind = message["type"]
+    def hear(self, message: Message) -> int:
+        """Raises LocalProtocolError when this cannot be said now."""
+        told = cast("dict[str, Any]", message if isinstance(message, dict) else dict(message))
+        kind = told["type"]
         stage = self.stage
         if kind == "http.response.body" and HEAD <= stage <= CONTENT:
-            content = message.get("body", b"")
-            if type(content) is not bytes:
-                content = bytes(content)  # type: ignore[call-overload]  # or its TypeError tells the application
-            if message.get("more_body", False):
-                waits = self.part(content)
-            elif self.trailers is not None:
-                waits = self.part(content)
-                self.stage = TRAILERS
-            elif stage == HEAD:
-                waits = self.whole(content)
-            else:
-                waits = self.last(content)
-            if waits:
-                await self.drain()
-        elif kind == "http.response.start" and stage == NOTHING:
-            code = message["status"]
-            self.status = STATUSES.get(code) or status_line(code)  # type: ignore[call-overload]  # any object may ask
-            self.fields = text_fields(message.get("headers", ()))  # type: ignore[arg-type]
-            if message.get("trailers", False):
+            content = told.get("body", b"")
+            self.content = content if isinstance(content, bytes) else bytes(content)  # its TypeError is for the caller
+            if told.get("more_body", False):
+                return PART
+            if self.trailers is not None:
+                return LAST_PART
+            return WHOLE if stage == HEAD else LAST
+        if kind == "http.response.start" and stage == NOTHING:
+            code = told["status"]
+            self.status = STATUSES.get(code) or status_line(code)
+            self.fields = text_fields(told.get("headers", ()))
+            if told.get("trailers", False):
                 self.trailers = []
             self.stage = HEAD
-        else:
-            await self._rarely(kind, message)
+            return NOTED
+        return self._rarely(kind, told)
 
-    async def _rarely(self, kind: object, message: Message) -> None:
+    def _rarely(self, kind: object, told: dict[str, Any]) -> int:
         stage = self.stage
         if kind == "http.response.pathsend" and stage == HEAD:
-            await self.file(str(message["path"]))
-        elif kind == "http.response.early_hint" and stage == NOTHING:
-            links = message.get("links", ())
-            self.hint([("link", bytes(link).decode("latin-1")) for link in links])  # type: ignore[attr-defined]
-        elif kind == "http.response.trailers" and stage == TRAILERS and self.trailers is not None:
-            self.trailers += text_fields(message.get("headers", ()))  # type: ignore[arg-type]
-            if not message.get("more_trailers", False) and self.last(b""):
-                await self.drain()
-        else:
-            said = ("nothing", "the head", "content", "all content", "the whole response")[stage]
-            raise LocalProtocolError(f"{kind} cannot follow {said}")
+            return FILE
+        if kind == "http.response.early_hint" and stage == NOTHING:
+            return HINT
+        if kind == "http.response.trailers" and stage == TRAILERS and self.trailers is not None:
+            self.trailers += text_fields(told.get("headers", ()))
+            self.content = b""
+            return NOTED if told.get("more_trailers", False) else LAST
+        said = ("nothing", "the head", "content", "all content", "the whole response")[stage]
+        raise LocalProtocolError(f"{kind} cannot follow {said}")
 
-    # Each returns whether `drain` must be waited for, and may raise LocalProtocolError or ClientLeftError.
 
-    @abstractmethod
-    def whole(self, content: bytes) -> bool: ...
-    @abstractmethod
-    def part(self, content: bytes) -> bool: ...
-    @abstractmethod
-    def last(self, content: bytes) -> bool: ...
-    @abstractmethod
-    def hint(self, fields: list[tuple[str, str]]) -> None: ...
-    @abstractmethod
-    async def file(self, path: str) -> None: ...
-    @abstractmethod
-    async def drain(self) -> None: ...
+def hinted(message: Message) -> list[tuple[str, str]]:
+    """The fields of an early hint."""
+    links = message.get("links", ())
+    return [("link", bytes(link).decode("latin-1")) for link in links]  # type: ignore[attr-defined]

@@ -16,6 +16,11 @@ from tonnage.http.connection import Connection
 from tonnage.http.head import RequestHead
 from tonnage.http.limits import Limits, Policy
 
+AFTER = {  # what follows when it is sent
+    asgi.WHOLE: asgi.DONE, asgi.PART: asgi.CONTENT, asgi.LAST_PART: asgi.TRAILERS, asgi.LAST: asgi.DONE,
+    asgi.FILE: asgi.DONE,
+}  # fmt: skip
+
 
 class Answer:
     """A Sink that remembers the status and the first octets, and takes the rest without keeping it."""
@@ -44,38 +49,22 @@ class Answer:
         """Nobody waits."""
 
 
-class Heard(asgi.Conversation):
+class Heard:
     """The same for ASGI."""
 
-    __slots__ = ("content",)
-
     def __init__(self) -> None:
-        super().__init__()
+        self.conversation = asgi.Conversation()
         self.content = b""
 
     async def receive(self) -> asgi.Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    def part(self, content: bytes) -> bool:
-        self.stage = asgi.CONTENT
-        self.content += content[: max(0, 200 - len(self.content))]
-        return False
-
-    def last(self, content: bytes) -> bool:
-        self.part(content)
-        self.stage = asgi.DONE
-        return False
-
-    whole = last
-
-    def hint(self, fields: list[tuple[str, str]]) -> None:
-        """Nobody is there to hear them."""
-
-    async def file(self, path: str) -> None:
-        self.last(path.encode())
-
-    async def drain(self) -> None:
-        """Nobody has to take anything."""
+    async def send(self, message: asgi.Message) -> None:
+        conversation = self.conversation
+        step = conversation.hear(message)
+        if step in AFTER:
+            conversation.stage = AFTER[step]
+            self.content += conversation.content[: max(0, 200 - len(self.content))]
 
 
 def ask(application: Application, path: str, gateway: Gateway) -> None:
@@ -99,7 +88,7 @@ async def ask_asgi(application: asgi.Application, path: str, mount: asgi.Mount, 
         await application(asgi.http_scope(head, told, state), heard.receive, heard.send)
     except BaseException as exc:  # whatever it is, it is no answer
         raise _raised(path, exc) from exc
-    _judge(path, heard.status, heard.content)
+    _judge(path, heard.conversation.status, heard.content)
 
 
 def _request(path: str) -> RequestHead:

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final, Protocol, cast
 
-from tonnage.app.asgi import ClientLeftError, text_fields
-from tonnage.errors import LocalProtocolError
+from tonnage.app.asgi import text_fields
+from tonnage.errors import ClientLeftError, LocalProtocolError
 
 Message = str | bytes
 Event = Mapping[str, object]

@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tonnage.app.asgi import ClientLeftError
 from tonnage.app.websocket import MOST_MESSAGES, MOST_OCTETS, Conversation, Event, Message, Phase
-from tonnage.errors import LocalProtocolError
+from tonnage.errors import ClientLeftError, LocalProtocolError
 
 ACCEPT: Event = {"type": "websocket.accept"}
 START: Event = {"type": "websocket.http.response.start", "status": 401, "headers": [(b"x", b"1")]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic, monotonic_ns, thread_time_ns, time
 from typing import TYPE_CHECKING
@@ -19,7 +20,8 @@ from tonnage.system.scoreboard import Cell, Slot
 from tonnage.workers import witness
 from tonnage.workers.asyncio.eager import starter
 from tonnage.workers.asyncio.exchange import APPLICATION, DOWNLOAD, UPLOAD, Exchange
-from tonnage.workers.asyncio.protocol import Client, Shell, Upgrade
+from tonnage.workers.asyncio.protocol import Client
+from tonnage.workers.asyncio.shell import Shell, Upgrade
 from tonnage.workers.asyncio.stacks import describe
 from tonnage.workers.client import Door
 from tonnage.workers.exchange import DateClock
@@ -71,6 +73,7 @@ class Desk:
         self.closing = rules.timeouts.keepalive <= 0  # every answer announces the end of its connection
         self.idle_s = rules.timeouts.keepalive
         self.is_leaving = False
+        self._queue: deque[Client | None] = deque()  # see `is_next`
         self._recycle_at = rules.max_requests
         self._flushes = False  # a flush of the access log is due
 
@@ -108,6 +111,26 @@ class Desk:
             client.announce_leave(idle_until)
 
     # -- requests --------------------------------------------------------------------------------------------------
+
+    def is_next(self, client: Client) -> None:
+        """Its request is whole: the application's turn comes when what others have sent is read too.
+
+        One call after the other, the application finds its own code in the processor's caches.
+        """
+        if not self._queue:
+            self.loop.call_soon(self._turn)
+        self._queue.append(client)
+
+    def _turn(self) -> None:
+        """Those who are there now; who is next meanwhile, in the next turn."""
+        queue = self._queue
+        queue.append(None)
+        try:
+            while (client := queue.popleft()) is not None:
+                client.begin()
+        finally:
+            if queue:  # or it raised: a fault of ours, which must not be theirs
+                self.loop.call_soon(self._turn)
 
     def is_overloaded(self, head: RequestHead, *, queued: bool) -> bool:
         """503 serves the client better than an answer. `queued`: a proxy says since when the request has waited."""
@@ -159,10 +182,6 @@ class Desk:
         self._flushes = False
         if self.access is not None:
             self.access.flush()
-
-    async def pause(self) -> None:
-        """The others' turn."""
-        await asyncio.sleep(0)
 
     # -- twice a second --------------------------------------------------------------------------------------------
 

@@ -1,21 +1,35 @@
 """One request and its response on the event loop: the application's `receive` and `send`.
 
 The application is called as soon as the head is there; content is read when it asks for it, and no faster. What it
-sends goes to the transport at once; `send` waits while the client is slow to take it.
+sends goes to the transport at once; `send` waits while the client is slow to take it. What waits is in calls.py.
 """
 
 from __future__ import annotations
 
-import os
-from asyncio import CancelledError, Future, Task
+from asyncio import Future, Task
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
-from tonnage.app.asgi import CONTENT, DONE, HEAD, NOTHING, ClientLeftError, Conversation, Message, Scope
-from tonnage.errors import LocalProtocolError, RemoteProtocolError
+from tonnage.app.asgi import (
+    CONTENT,
+    DONE,
+    FILE,
+    HEAD,
+    HINT,
+    LAST,
+    LAST_PART,
+    NOTHING,
+    PART,
+    TRAILERS,
+    WHOLE,
+    Conversation,
+    Message,
+    Scope,
+    hinted,
+)  # fmt: skip
+from tonnage.errors import ClientLeftError, RemoteProtocolError
 from tonnage.http.head import RequestHead
 from tonnage.http.state import END, End
-from tonnage.workers.asyncio.sendfile import send_file
 
 if TYPE_CHECKING:
     from tonnage.workers.asyncio.protocol import Client
@@ -25,12 +39,17 @@ APPLICATION: Final = 0
 UPLOAD: Final = 1
 DOWNLOAD: Final = 2
 
-IN_A_ROW = 16  # parts of a response that a fast client may take before the others have a turn
+# What `send` waits for
+NOBODY: Final = 0
+OTHERS: Final = 1  # their turn
+ROOM: Final = 2  # the client is slow to take it
+A_FILE: Final = 3  # `file` is to be sent
+
+IN_A_ROW: Final = 64  # parts of a response that a fast client may take before the others have a turn
 
 
 class Exchange(Conversation):
     __slots__ = (
-        "_awaited",
         "_fault",
         "_receivers",
         "_unread",
@@ -48,6 +67,7 @@ class Exchange(Conversation):
         "service_ns",
         "size",
         "task",
+        "told",
         "touched_ns",
         "waits",
     )  # fmt: skip
@@ -57,6 +77,7 @@ class Exchange(Conversation):
         self.status = ""
         self.fields: list[tuple[str, str]] = []
         self.trailers = None
+        self.content = b""
         self.client = client
         self.head = head
         self.scope = scope
@@ -71,7 +92,7 @@ class Exchange(Conversation):
         self.waits = APPLICATION
         self.size = 0  # of what the client has not taken, when last looked at
         self._unread = True  # the application has not been given the whole content
-        self._awaited = True  # http.disconnect was not delivered
+        self.told = False  # http.disconnect was delivered
         self._receivers: list[Future[None]] = []
         self._fault: RemoteProtocolError | None = None
 
@@ -84,53 +105,17 @@ class Exchange(Conversation):
         """Its client has all that it will get; what the application still does is its own affair."""
         return self.stage == DONE or self.cut
 
-    async def perform(self) -> None:
-        """Call the application, and see that there is an answer, come what may. Never raises."""
-        desk = self.client.desk
-        try:
-            if desk.before is not None:
-                desk.before(self.head)
-            await desk.application(self.scope, self.receive, self.send)
-            if self.stage != DONE and not self.cut:
-                self._fail("the application returned without " + ("an answer" if self.stage == NOTHING else "an end"))
-        except CancelledError:
-            if not self.cut:
-                self._fail("the application was cancelled, by itself,")
-        except LocalProtocolError as exc:
-            self._fail("the application broke HTTP", str(exc))
-        except ClientLeftError:
-            self.abandon()
-        except BaseException as exc:  # noqa: BLE001 - sys.exit() and the like: one bad request is not the worker's end
-            if self.cut or (self.left and self.stage != DONE):
-                desk.log.info("%s raised %s after its client was gone", self.where(), type(exc).__name__)
-                self.abandon()
-            else:
-                self._fail("the application raised", trace=True)
-        finally:
-            desk.exchanges.discard(self)
-            desk.no_longer_waits(self)
-
     # -- what the application asks for -----------------------------------------------------------------------------
 
-    async def receive(self) -> Message:
-        while True:
-            if self.stage == DONE or self.cut or self.client.lost:
-                return await self._disconnect()
-            if self._unread:
-                event = self._read()
-                if event is not None:
-                    return event
-                if self.cut:
-                    continue
-            if self.left:
-                return await self._disconnect()
-            await self._more()
-
-    async def _disconnect(self) -> Message:
-        """Once it is told; who asks again and again lets the others have the loop."""
-        if not self._awaited:
-            await self.client.desk.pause()
-        self._awaited = False
+    def event(self) -> Message | None:
+        """The next for `receive`; None: nothing yet."""
+        if self._unread and self.stage != DONE and not self.cut and not self.client.lost:
+            event = self._read()
+            if event is not None:
+                return event
+        if self.told or not (self.left or self.is_over or self.client.lost):
+            return None
+        self.told = True
         return {"type": "http.disconnect"}
 
     def _read(self) -> Message | None:
@@ -162,24 +147,26 @@ class Exchange(Conversation):
         content = b"" if isinstance(piece, End) else piece
         return {"type": "http.request", "body": content, "more_body": self._unread}
 
-    async def _more(self) -> None:
-        """Until octets come, the client leaves, or the response is complete."""
-        desk = self.client.desk
-        waiter = desk.loop.create_future()
+    def await_event(self) -> Future[None]:
+        """Done when octets have come, the client has left, or the response is complete."""
+        waiter = self.client.desk.loop.create_future()
         self._receivers.append(waiter)
         if self._unread:
-            self.waits, self.touched_ns = UPLOAD, monotonic_ns()
-        try:
-            await waiter
-        finally:
-            if waiter in self._receivers:
-                self._receivers.remove(waiter)
-            self.waits, self.touched_ns = APPLICATION, monotonic_ns()
+            self.turn_to(UPLOAD)
+        return waiter
+
+    def forget(self, waiter: Future[None]) -> None:
+        if waiter in self._receivers:
+            self._receivers.remove(waiter)
+        self.turn_to(APPLICATION)
+
+    def turn_to(self, whom: int) -> None:
+        self.waits, self.touched_ns = whom, monotonic_ns()
 
     def wake(self) -> None:
         """Who waits in `receive` is to look again."""
         for waiter in self._receivers:
-            _settle(waiter)
+            settle(waiter)
         self._receivers.clear()
 
     def fed(self) -> None:
@@ -189,7 +176,26 @@ class Exchange(Conversation):
 
     # -- what it sends ---------------------------------------------------------------------------------------------
 
-    def whole(self, content: bytes) -> bool:
+    def say(self, message: Message) -> int:
+        """What `send` has to wait for. Raises LocalProtocolError, ClientLeftError."""
+        step = self.hear(message)
+        waits = NOBODY
+        if step == WHOLE:
+            waits = self._whole(self.content)
+        elif step == PART:
+            waits = self._part(self.content)
+        elif step == LAST:
+            waits = self._last(self.content)
+        elif step == LAST_PART:
+            waits = self._part(self.content)
+            self.stage = TRAILERS
+        elif step == HINT:
+            self._hint(hinted(message))
+        elif step == FILE:
+            waits = A_FILE
+        return waits
+
+    def _whole(self, content: bytes) -> int:
         client = self.client
         if client.lost or self.cut:
             raise ClientLeftError
@@ -201,9 +207,9 @@ class Exchange(Conversation):
         if http.excess:
             self._report_excess()
         self._complete()
-        return client.paused
+        return ROOM if client.paused else NOBODY
 
-    def part(self, content: bytes) -> bool:
+    def _part(self, content: bytes) -> int:
         client = self.client
         head = self._start() if self.stage == HEAD or client.lost or self.cut else b""
         octets = self._framed(content)
@@ -211,9 +217,11 @@ class Exchange(Conversation):
             client.transport.write(head + octets)
         self.touched_ns = monotonic_ns()
         self.parts += 1
-        return client.paused or not self.parts % IN_A_ROW
+        if client.paused:
+            return ROOM
+        return NOBODY if self.parts % IN_A_ROW else OTHERS
 
-    def last(self, content: bytes) -> bool:
+    def _last(self, content: bytes) -> int:
         client = self.client
         octets = self._start() + self._framed(content) + client.http.finish(self.trailers or ())
         if octets:
@@ -221,53 +229,27 @@ class Exchange(Conversation):
         if client.http.excess:
             self._report_excess()
         self._complete()
-        return client.paused
+        return ROOM if client.paused else NOBODY
 
-    def hint(self, fields: list[tuple[str, str]]) -> None:
+    def _hint(self, fields: list[tuple[str, str]]) -> None:
         if self.client.lost or self.cut:
             raise ClientLeftError
         if octets := self.client.http.early_hints(fields):
             self.client.transport.write(octets)
 
-    async def file(self, path: str) -> None:
-        """`http.response.pathsend`."""
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            count = os.fstat(fd).st_size
-            octets = self._start(count)
-            http = self.client.http
-            count = http.allowed(count)
-            before, after = http.file_data(count)
-            self.sent = count
-            await send_file(self, octets + before, fd, count)
-        finally:
-            os.close(fd)
-        if octets := after + http.finish():
+    def start_file(self, size: int) -> tuple[bytes, bytes, int]:
+        """What is to be sent before it, after it, and how much of it."""
+        octets = self._start(size)
+        http = self.client.http
+        count = http.allowed(size)
+        before, after = http.file_data(count)
+        self.sent = count
+        return octets + before, after, count
+
+    def end_file(self, after: bytes) -> None:
+        if octets := after + self.client.http.finish():
             self.client.transport.write(octets)
         self._complete()
-
-    async def drain(self) -> None:
-        """Until the client has taken enough of what was sent; and if it has already, the others' turn."""
-        if not self.client.paused:
-            await self.client.desk.pause()
-            return
-        self.waits, self.touched_ns = DOWNLOAD, monotonic_ns()
-        try:
-            await self.client.drained()
-        finally:
-            self.waits, self.touched_ns = APPLICATION, monotonic_ns()
-
-    async def writable(self, fd: int) -> None:
-        """`drain` for who writes into the socket himself."""
-        loop = self.client.desk.loop
-        waiter = loop.create_future()
-        loop.add_writer(fd, _settle, waiter)
-        self.waits, self.touched_ns = DOWNLOAD, monotonic_ns()
-        try:
-            await waiter
-        finally:
-            loop.remove_writer(fd)
-            self.waits, self.touched_ns = APPLICATION, monotonic_ns()
 
     def _start(self, length: int | None = None) -> bytes:
         """The head, if it has not left yet."""
@@ -335,7 +317,7 @@ class Exchange(Conversation):
                 self.status = ""
             self.client.cut_short(self)
 
-    def _fail(self, problem: str, reason: str = "", *, trace: bool = False) -> None:
+    def fail(self, problem: str, reason: str = "", *, trace: bool = False) -> None:
         """Before anything has left, a clean 500; afterwards the connection's end tells the client."""
         desk = self.client.desk
         answered = "; the response was cut off" if CONTENT <= self.stage < DONE else ""
@@ -360,6 +342,6 @@ class Exchange(Conversation):
         return self.head.line.decode("latin-1")
 
 
-def _settle(waiter: Future[None]) -> None:
+def settle(waiter: Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)

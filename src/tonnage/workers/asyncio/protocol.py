@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from dataclasses import dataclass
 from time import monotonic, monotonic_ns
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from tonnage.app.asgi import PLAIN_EXTENSIONS, Scope, Told, http_scope, tell
+from tonnage.app.asgi import PLAIN_EXTENSIONS, Told, http_scope, tell
 from tonnage.errors import RemoteProtocolError
 from tonnage.http.connection import Connection
 from tonnage.http.head import RequestHead
 from tonnage.system.tls import extension
+from tonnage.workers.asyncio.calls import perform
 from tonnage.workers.asyncio.exchange import Exchange
+from tonnage.workers.asyncio.shell import Shell, Upgrade
 from tonnage.workers.client import Door, Peer
 from tonnage.workers.overload import RETRY_AFTER_S
 
@@ -34,38 +35,10 @@ LINGER: Final = 5  # we said the last word; what still comes is read away, so th
 
 LINGER_S = 2.0
 MOST_UNREAD = 64 * 1024  # octets that wait for the application, or pipelined ones, before the client has to
-AT_ONCE = 16  # pipelined requests answered in one turn
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
-    """A request for a WebSocket, and the connection it came on."""
-
-    client: Client
-    transport: asyncio.Transport
-    head: RequestHead
-    scope: Scope  # still of type "http"; see app.asgi.websocket_scope
-    leftover: bytes  # what came after the head
-
-
-class Shell(Protocol):
-    """What has taken a connection over, and is told all that the transport says.
-
-    At its end it calls `client.done()`; or it gives the connection back (`client.shell = None`) and calls `refuse()`.
-    """
-
-    def data_received(self, data: bytes, /) -> None: ...
-    def eof_received(self) -> bool | None: ...
-    def pause_writing(self) -> None: ...
-    def resume_writing(self) -> None: ...
-    def connection_lost(self, exc: Exception | None, /) -> None: ...
-    def drain(self) -> None: ...  # the worker leaves
-    def tick(self, now: float, /) -> None: ...  # about twice a second; CLOCK_MONOTONIC
-
-
-class Client(asyncio.Protocol):
+class Client:
     __slots__ = (
-        "_advancing",
         "_drained",
         "_eof",
         "_problem",
@@ -107,7 +80,6 @@ class Client(asyncio.Protocol):
         self.is_encrypted = False
         self.template = desk.templates[door]
         self._told: Told | None = None
-        self._advancing = False
         self._stopped = False  # reading
         self._eof = False
         self._drained: list[Future[None]] = []
@@ -196,11 +168,13 @@ class Client(asyncio.Protocol):
         if self.shell is not None:
             self.shell.resume_writing()
 
-    async def drained(self) -> None:
-        if self.paused and not self.lost:
-            waiter = self.desk.loop.create_future()
-            self._drained.append(waiter)
-            await waiter
+    def await_room(self) -> Future[None] | None:
+        """Done when the client has taken enough; None: it has, or has left."""
+        if not self.paused or self.lost:
+            return None
+        waiter = self.desk.loop.create_future()
+        self._drained.append(waiter)
+        return waiter
 
     def want_more(self) -> None:
         if self._stopped and self.http.buffered <= MOST_UNREAD and not self.lost:
@@ -210,55 +184,57 @@ class Client(asyncio.Protocol):
     # -- requests --------------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
-        """Frame what has come; call the application with each request that is whole, as long as it answers at once."""
+        """Frame what has come; the application's turn is `begin`, soon."""
         if self.exchange is not None or self.phase >= CLOSING:
             return
-        self._advancing = True
-        for _ in range(AT_ONCE):
-            try:
-                head = self.http.next()
-            except RemoteProtocolError as exc:
-                self.refuse(exc)
-                break
-            if head is None:
-                self._await_more()
-                break
-            assert isinstance(head, RequestHead)
-            self._serve(head)
-            if self.exchange is not None or not self.http.buffered or self.phase >= CLOSING or self.shell is not None:
-                break
-        else:
-            self.desk.loop.call_soon(self.advance)
-        self._advancing = False
+        try:
+            head = self.http.next()
+            if head is not None:
+                assert isinstance(head, RequestHead)
+                self._serve(head)
+            elif self.phase != HEAD and not self.http.idle:
+                self.phase = HEAD
+                self._set_deadline(self.desk.rules.timeouts.head)
+        except RemoteProtocolError as exc:
+            self.refuse(exc)
 
     def _serve(self, head: RequestHead) -> None:
         desk = self.desk
-        try:
-            told = self._told
-            if told is None or told.fields is not head.fields:
-                trusts = desk.rules.is_trusted if self.trusted else None
-                told = self._told = tell(head, desk.mounts[self.door], self.template, self.sock_peer, trusts)
-        except RemoteProtocolError as exc:
-            self.refuse(exc)
-            return
-        if (told.queued or desk.concurrency) and desk.is_overloaded(head, queued=told.queued):
-            self.refuse(503)
-            return
+        told = self._told
+        if told is None or told.fields is not head.fields:
+            trusts = desk.rules.is_trusted if self.trusted else None
+            told = self._told = tell(head, desk.mounts[self.door], self.template, self.sock_peer, trusts)
         scope = http_scope(head, told, desk.state)
         if told.upgrades and desk.upgrade is not None and head.method == "GET" and head.minor:
-            self._upgrade(Upgrade(self, self.transport, head, scope, self.http.take_over()))
+            if self._may_begin(head, told):
+                self._upgrade(Upgrade(self, self.transport, head, scope, self.http.take_over()))
             return
-        began = monotonic_ns()
-        self.exchange = exchange = Exchange(self, head, scope, began)
+        self.exchange = Exchange(self, head, scope, monotonic_ns())
         self.phase = APP
         self.deadline = 0.0
-        desk.slot.begin(0, began, head.line)
-        task = desk.start(exchange.perform())
+        desk.is_next(self)
+
+    def _may_begin(self, head: RequestHead, told: Told) -> bool:
+        """Else it was refused."""
+        desk = self.desk
+        if (told.queued or desk.concurrency) and desk.is_overloaded(head, queued=told.queued):
+            self.exchange = None
+            self.refuse(503)
+            return False
+        return True
+
+    def begin(self) -> None:
+        """The application's turn."""
+        desk, exchange, told = self.desk, self.exchange, self._told
+        if exchange is None or told is None or not self._may_begin(exchange.head, told):
+            return
+        desk.slot.begin(0, exchange.began_ns, exchange.head.line)
+        task = desk.start(perform(exchange))
         desk.slot.end(0)
         if not task.done():
             exchange.task = task
             desk.waits(exchange)
-            if head.has_body or self._eof:
+            if exchange.head.has_body or self._eof:
                 self._look_after(exchange)
 
     def _look_after(self, exchange: Exchange) -> None:
@@ -296,8 +272,7 @@ class Client(asyncio.Protocol):
         self.phase = KEPT
         self.deadline = exchange.ended_ns / 1e9 + desk.idle_s
         if http.buffered:
-            if not self._advancing:
-                desk.loop.call_soon(self.advance)
+            self.advance()
         elif self._eof:
             self._close()
         self.want_more()
@@ -322,7 +297,7 @@ class Client(asyncio.Protocol):
             if exchange is not None:
                 exchange.abandon()
             return
-        status = octets[9 : octets.index(b"\r\n")].decode()
+        status = octets.partition(b"\r\n")[0].removeprefix(b"HTTP/1.1 ").decode()
         sent = len(octets) - octets.index(b"\r\n\r\n") - 4
         self.transport.write(octets)
         if exchange is None:
@@ -358,13 +333,6 @@ class Client(asyncio.Protocol):
             self.transport.abort()
         else:
             self._close()
-
-    def _await_more(self) -> None:
-        if self.http.idle:
-            return
-        if self.phase != HEAD:
-            self.phase = HEAD
-            self._set_deadline(self.desk.rules.timeouts.head)
 
     def _hang_up(self, head: RequestHead) -> None:
         """A client that asked for the close sends nothing more; any other may be sending at this moment."""

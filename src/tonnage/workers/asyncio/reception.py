@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import cast
 
 from tonnage.errors import RemoteProtocolError
 from tonnage.system.tls import Certificates, refuse_http, report
@@ -90,7 +91,7 @@ class Porter:
                 await self._shake(door, sock, peer)
             else:
                 client = Client(self._desk, door, peer, 503 if refused else None)
-                await self._loop.connect_accepted_socket(lambda: client, sock)
+                await self._loop.connect_accepted_socket(_protocol(client), sock)
         except OSError as exc:  # it left, or its handshake failed; ssl.SSLError is an OSError
             report(self._log, peer, exc)
             sock.close()
@@ -106,11 +107,11 @@ class Porter:
             refuse_http(await self._first(sock, limit_s))
         except RemoteProtocolError as exc:
             plain = Client(self._desk, door, peer, exc)
-            await self._loop.connect_accepted_socket(lambda: plain, sock)
+            await self._loop.connect_accepted_socket(_protocol(plain), sock)
         else:
             client = Client(self._desk, door, peer)
             await self._loop.connect_accepted_socket(
-                lambda: client, sock, ssl=self._certificates.context, ssl_handshake_timeout=limit_s,
+                _protocol(client), sock, ssl=self._certificates.context, ssl_handshake_timeout=limit_s,
                 ssl_shutdown_timeout=LINGER_S,
             )  # fmt: skip
 
@@ -125,6 +126,11 @@ class Porter:
         finally:
             self._loop.remove_reader(sock)
         return sock.recv(1, socket.MSG_PEEK)
+
+
+def _protocol(client: Client) -> Callable[[], asyncio.Protocol]:
+    """It is one by its methods; a compiled class cannot inherit from asyncio's."""
+    return lambda: cast("asyncio.Protocol", client)
 
 
 def _tell(came: asyncio.Future[None]) -> None:

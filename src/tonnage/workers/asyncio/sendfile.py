@@ -12,7 +12,8 @@ from asyncio import AbstractEventLoop
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
-from tonnage.app.asgi import ClientLeftError
+from tonnage.errors import ClientLeftError
+from tonnage.workers.asyncio.waiting import drain, others, writable
 
 if TYPE_CHECKING:
     from tonnage.workers.asyncio.exchange import Exchange
@@ -32,7 +33,7 @@ async def send_file(exchange: Exchange, head: bytes, fd: int, count: int) -> Non
     try:
         transport.write(head)
         while client.paused:
-            await exchange.drain()
+            await drain(exchange)
     finally:
         transport.set_write_buffer_limits()
     if client.lost:
@@ -55,13 +56,13 @@ async def _by_kernel(exchange: Exchange, out: int, fd: int, count: int) -> None:
         try:
             sent = os.sendfile(out, fd, offset, min(count - offset, BLOCK))
         except BlockingIOError:
-            await exchange.writable(out)
+            await writable(exchange, out)
             continue
         if not sent:
             raise ConnectionAbortedError("the file shrank while it was sent")
         offset += sent
         exchange.touched_ns = monotonic_ns()
-        await exchange.client.desk.pause()
+        await others()
 
 
 async def _by_blocks(exchange: Exchange, head: bytes, fd: int, count: int) -> None:
@@ -74,7 +75,7 @@ async def _by_blocks(exchange: Exchange, head: bytes, fd: int, count: int) -> No
             raise ClientLeftError
         client.transport.write(octets)
         if client.paused:
-            await exchange.drain()
+            await drain(exchange)
         if offset == count:
             return
         octets = await loop.run_in_executor(None, os.pread, fd, min(count - offset, TLS_BLOCK), offset)

@@ -13,7 +13,7 @@ from tonnage.config.model import Config
 from tonnage.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from tonnage.workers.asyncio.protocol import Shell, Upgrade
+    from tonnage.workers.asyncio.shell import Shell, Upgrade
 
 
 @dataclass(frozen=True, slots=True)

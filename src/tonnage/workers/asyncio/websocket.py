@@ -13,15 +13,15 @@ from collections.abc import Callable
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Final
 
-from tonnage.app.asgi import STATUSES, ClientLeftError, Scope, status_line, websocket_scope
+from tonnage.app.asgi import STATUSES, Scope, status_line, websocket_scope
 from tonnage.app.websocket import NORMAL, Conversation, Message, Phase
-from tonnage.errors import LocalProtocolError
+from tonnage.errors import ClientLeftError, LocalProtocolError
 from tonnage.http.upgrade import Opening, switch
 from tonnage.workers.asyncio.stacks import describe
 from tonnage.workers.asyncio.upgrading import Terms
 
 if TYPE_CHECKING:
-    from tonnage.workers.asyncio.protocol import Upgrade
+    from tonnage.workers.asyncio.shell import Upgrade
 
 MOST_EARLY: Final = 16 * 1024  # octets that a client may send before it has its 101
 CLOSE_S: Final = 10.0  # for the client to answer our Close, as browsers and `websockets` allow each other
@@ -31,7 +31,7 @@ SERVICE_RESTART: Final = 1012
 
 
 class WebSocketShell:
-    """See `Shell` in protocol.py for the side of the transport, `Port` in app/websocket.py for the application's."""
+    """See `Shell` in shell.py for the side of the transport, `Port` in app/websocket.py for the application's."""
 
     __slots__ = (
         "_accepted", "_deaf", "_due", "_going_on", "_held", "_leaving", "_on_due", "_opening", "_over", "_paused",
