@@ -37,6 +37,7 @@ class Server:
     process: subprocess.Popen[bytes]
     main: int  # the supervisor's pid; an upgrade changes it
     _probes: int = field(default=0)
+    answered: set[str] = field(default_factory=set)  # the processes that did, when `ask` asked
 
     @property
     def unix(self) -> Path:
@@ -87,6 +88,7 @@ class Server:
                 while not answer.receive(data := sock.recv(65536)) and data:
                     pass
             if answer.status == 200 and answer.content.startswith(question.answer):
+                self.answered.add(answer.author[1])
                 return answer.author
         return "", ""
 

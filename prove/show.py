@@ -43,7 +43,8 @@ def show(scenario: Scenario, peer: Peer, pace: Pace, scratch: Path) -> tuple[Res
         left = [f"pid {one.pid}" for one in server.tree()]
     stage.learn(record)
     stage.expect(not left, f"left behind: {', '.join(left)}")
-    stage.expect(not scenario.renews or len(record.processes) > scenario.wants.workers, "no new worker has answered")
+    known = stage.server.answered.union(record.processes)
+    stage.expect(not scenario.renews or len(known) > scenario.wants.workers, "no new worker has answered")
     if peer.is_ours:
         stage.flaws += _untold(scenario, stage)
     if not scenario.always_on:

@@ -27,4 +27,4 @@ def assert_no_client_notices(scenario: Scenario, peer: Peer, directory: Path) ->
     found, _ = show(scenario, peer, SHORT, directory)
     log = (directory / "server" / "log").read_text()
     assert found.requests > 0
-    assert (found.lost, found.flaws) == (0, []), "\n".join([*found.failures, log])
+    assert (found.lost, found.flaws) == (0, []), "\n".join([*found.flaws, *found.failures, log])

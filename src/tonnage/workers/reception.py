@@ -17,7 +17,7 @@ from tonnage.system.queues import accept_queue
 from tonnage.workers.client import Door, Entrance, Peer
 
 ACCEPTS = 16  # connections taken in one turn, so that those we have get theirs
-TURN_S = 0.001  # no more are taken in this turn when serving them has taken so long
+TURN_S = 0.1  # no more in one turn when serving them takes so long, for there may be orders to hear
 ASK_S = 0.01  # a Unix socket's queue costs 20 microseconds to ask for
 RETRY_S = 1.0  # after the process or the machine ran out of files
 ONE_CLIENT = {  # what accept(2) passes on of a connection that has already failed; EPERM is a firewall's
