@@ -23,11 +23,12 @@ COMPILED = (
     "http/body.py", "http/connection.py", "http/fields.py", "http/framing.py", "http/grammar.py", "http/head.py",
     "http/limits.py", "http/reading.py", "http/state.py", "http/structure.py", "http/target.py", "http/write.py",
     "observe/access.py", "observe/atoms.py", "observe/dates.py", "observe/escape.py", "observe/exchange.py",
-    "system/scoreboard.py",
+    "system/histogram.py", "system/scoreboard.py",
     "workers/asyncio/desk.py", "workers/asyncio/eager.py", "workers/asyncio/exchange.py",
     "workers/asyncio/protocol.py",
-    "workers/client.py", "workers/clients.py", "workers/content.py", "workers/desk.py", "workers/exchange.py",
-    "workers/keepalive.py", "workers/line.py", "workers/output.py", "workers/pool.py", "workers/reception.py",
+    "workers/client.py", "workers/clients.py", "workers/content.py", "workers/counts.py", "workers/desk.py",
+    "workers/exchange.py", "workers/keepalive.py", "workers/line.py", "workers/output.py", "workers/pool.py",
+    "workers/reception.py",
     "workers/threads.py", "workers/tls.py", "workers/witness.py",
 )  # fmt: skip
 COMPILER = """

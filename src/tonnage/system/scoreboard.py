@@ -4,10 +4,10 @@ One anonymous mapping, made before the first fork: no file, no lock, no system c
 that worker (its loop thread writes the counters, each application thread its own row), read by anyone at any time. So a
 hung or dead worker can still be asked what it was doing: nobody has to answer.
 
-A slot is CELLS 64-bit words, then one row for each application thread: the word `busy since` (CLOCK_MONOTONIC
-nanoseconds, 0 = free), a word with the length of the request line, and the line itself, cut at LINE octets. A reader
-takes `busy since` before and after the line and tries again when they differ. Further rows, SUSPENDED of them, are for
-requests that an event loop has and that wait for something: no thread is with them.
+A slot is CELLS 64-bit words, then one row for each application thread: a word with the length of the request line, the
+line itself, cut at LINE octets, and the word `busy since` (CLOCK_MONOTONIC nanoseconds, 0 = free), written last. A
+reader takes `busy since` before and after the line and tries again when they differ. Further rows, SUSPENDED of them,
+are for requests that an event loop has and that wait for something: no thread is with them.
 
 Three kinds of times are counted, in the buckets of histogram.py: service (how long the application had a request),
 queue (how long it waited before) and first octet. The hot path writes only what says something: a request that did not
@@ -18,15 +18,20 @@ puts that together.
 from __future__ import annotations
 
 import mmap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
+from typing import Final
 
 from tonnage.system.histogram import BUCKETS, bucket
 
 LINE = 240
 WORD = 8
 WORD_MASK = (1 << 64) - 1
-ROW_WORDS = 2 + LINE // WORD
+ROW: Final = Struct(f"@Q{LINE}sQ")  # length, line, busy since
+SINCE: Final = 1 + LINE // WORD  # the word of a row
+ROW_WORDS: Final = 2 + LINE // WORD
 SUSPENDED = 16
 
 
@@ -120,29 +125,22 @@ class Reading:
 class Slot:
     """The writing side; each method is a handful of stores."""
 
-    __slots__ = ("_free", "_lines", "_rows", "cells")
+    __slots__ = ("_fill", "_free", "_rows", "_words", "cells")
 
     def __init__(self, octets: memoryview, threads: int) -> None:
         self.cells = octets[: CELLS * WORD].cast("Q")
-        rows = octets[CELLS * WORD :]
-        self._rows = rows.cast("Q")
-        self._lines = [
-            rows[(i * ROW_WORDS + 2) * WORD : (i + 1) * ROW_WORDS * WORD] for i in range(threads + SUSPENDED)
-        ]
+        self._rows = octets[CELLS * WORD :]
+        self._words = self._rows.cast("Q")
+        self._fill = ROW.pack_into
         self._free = list(range(threads, threads + SUSPENDED))
 
     def begin(self, thread: int, now_ns: int, line: bytes) -> None:
         """The application gets a request."""
         length = len(line)
-        if length > LINE:
-            line, length = line[:LINE], LINE
-        self._lines[thread][:length] = line
-        row = thread * ROW_WORDS
-        self._rows[row + 1] = length
-        self._rows[row] = now_ns
+        self._fill(self._rows, thread * ROW_WORDS * WORD, min(length, LINE), line, now_ns)
 
     def end(self, thread: int) -> None:
-        self._rows[thread * ROW_WORDS] = 0
+        self._words[thread * ROW_WORDS + SINCE] = 0
 
     def suspend(self, since_ns: int, line: bytes) -> int:
         """The application has a request and waits; the row, for `resume`, or 0 when there are so many already."""
@@ -163,10 +161,17 @@ class Slot:
         cells[8] += sent
         cells[9] += service_ns
         cells[9 + status // 100] += 1
-        us = service_ns // 1000
-        shift = us.bit_length() - 3
-        index = us if shift <= 0 else (shift << 2) + (us >> shift)
-        cells[40 + (index if index < BUCKETS else BUCKETS - 1)] += 1
+        cells[40 + bucket(service_ns // 1000)] += 1
+
+    def add(self, requests: int, sent: int, received: int, busy_ns: int, more: Mapping[int, int]) -> None:
+        """As many calls of `count` at once; `more`: how much to add to which other cell."""
+        cells = self.cells
+        cells[5] += requests
+        cells[8] += sent
+        cells[9] += busy_ns
+        cells[15] += received
+        for cell, number in more.items():
+            cells[cell] += number
 
     def count_wait(self, waited_ns: int) -> None:
         """Of a request that is, or will be, counted: it had waited."""
@@ -261,14 +266,14 @@ class Scoreboard:
     def _busy(self, octets: memoryview, thread: int) -> Busy | None:
         start = (CELLS + thread * ROW_WORDS) * WORD
         row = octets[start : start + ROW_WORDS * WORD]
-        words = row[: 2 * WORD].cast("Q")
+        words = row.cast("Q")
         for _ in range(3):  # a request that ends while it is read is read again; three in a row are not worth a fourth
-            since, length = words[0], words[1]
+            since, length = words[SINCE], words[0]
             if since == 0:
                 return None
-            end = 2 * WORD + min(length, LINE)
-            line = bytes(row[2 * WORD : end])
-            if words[0] == since:
+            end = WORD + min(length, LINE)
+            line = bytes(row[WORD:end])
+            if words[SINCE] == since:
                 return Busy(thread, since, line, suspended=thread >= self.threads)
         return None
 

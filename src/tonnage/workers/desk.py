@@ -20,6 +20,7 @@ from tonnage.system.scoreboard import Slot
 from tonnage.workers.client import Client, Door, Peer, Phase
 from tonnage.workers.clients import Clients
 from tonnage.workers.content import Content
+from tonnage.workers.counts import Counts
 from tonnage.workers.exchange import Exchange, Tools
 from tonnage.workers.keepalive import SLOW_NS, KeepAlive
 from tonnage.workers.leaving import IDLE_S
@@ -56,7 +57,7 @@ class Desk:
         self._queue_timeout = rules.queue_timeout
         self.suspects = math.inf if rules.queue_timeout else 0.0  # for so many turns octets may have lain in sockets
         self._slot = slot
-        self._cells = slot.cells
+        self.counts = Counts(slot)
 
     # -- coming and going ------------------------------------------------------------------------------------------
 
@@ -85,7 +86,7 @@ class Desk:
         if self.clients.open.get(exchange.client.fd) is not exchange.client or exchange not in self.dispatch.running:
             return  # it has come back after all
         self.clients.give_up(exchange.client)
-        self._slot.count(int(exchange.status[:3] or 499), exchange.service_ns, exchange.sent)
+        self.counts.count(int(exchange.status[:3] or 499), exchange.service_ns, exchange.sent)
         if self.pool is not None and all(running is not None and running.cut for running in self.pool.running):
             for queued in self.pool.cancel_queued():
                 queued.refuse(503)
@@ -151,7 +152,7 @@ class Desk:
             if not data:
                 self.clients.close(client)
         elif data or phase in (Phase.HEAD, Phase.CONTENT):
-            self._cells[15] += len(data)  # Cell.RECEIVED
+            self.counts.received += len(data)
             client.http.receive(data)
             self._advance(client)
         else:
@@ -267,7 +268,7 @@ class Desk:
     def _count(self, client: Client, exchange: Exchange) -> None:
         """What is rare costs nothing else: see the scoreboard."""
         service_ns, environ = exchange.service_ns, exchange.environ
-        self._slot.count(int(exchange.status[:3] or 499), service_ns, exchange.sent)
+        self.counts.count(int(exchange.status[:3] or 499), service_ns, exchange.sent)
         if service_ns > NOTABLE_NS and (self.pool is None or self.pool.free == 1):
             self.suspects = max(self.suspects, TURNS)
         if (
@@ -315,7 +316,7 @@ class Desk:
         end = octets.index(b"\r\n")
         status = octets[9:end].decode()
         self._tools.log.debug("refused a request of %s with %s: %s", client.peer, status, problem)
-        self._slot.count(int(status[:3]), 0, 0)
+        self.counts.count(int(status[:3]), 0, 0)
         if self._rules.witness is not None:
             self._rules.witness.refused(client, status, len(octets) - octets.index(b"\r\n\r\n") - 4)
         if self.clients.write(client, octets):

@@ -136,7 +136,9 @@ class Loop:
 
     def _end_turn(self) -> None:
         self._mailbox.deliver()
-        requests = self._slot.cells[5]  # Cell.REQUESTS
+        counts = self._desk.counts
+        counts.publish()
+        requests = counts.requests
         if requests >= self._recycle_at:
             self._recycle_at = math.inf
             self._rules.recycle(f"it has answered {requests} requests (--max-requests)")
