@@ -91,10 +91,14 @@ def _capacity(plan: Plan) -> Iterator[str]:
         f"{_ms(plan.footprint.cpu_s_per_request)}."
     )
     if found.within_p95 is not None and wishes.p95_s is not None:
-        yield (
-            f"Within p95 <= {_ms(wishes.p95_s)}: about {rps(found.within_p95)} requests/s; {_spread(plan.footprint)} "
-            "(waits by Erlang C, as Allen and Cunneen have it for such times; the p95 of each added)."
-        )
+        limit, spread = _ms(wishes.p95_s), _spread(plan.footprint)
+        if found.within_p95:
+            yield (
+                f"Within p95 <= {limit}: about {rps(found.within_p95)} requests/s; {spread} (waits by Erlang C, "
+                "as Allen and Cunneen have it for such times; the p95 of each added)."
+            )
+        else:
+            yield f"Within p95 <= {limit}: none, without any wait; {spread}."
     if wishes.target_rps is not None:
         yield _target(plan, wishes.target_rps)
 
@@ -113,6 +117,8 @@ def _target(plan: Plan, wanted: float) -> str:
     if cpus > plan.facts.cpus:
         here = f"here are {plan.facts.cpus:g}"
         return f"{missed}: it takes {cpus:.2f} CPUs, {here}. --instances aws lists machines that would."
+    if plan.choice.workers and plan.capacity.expected >= wanted:
+        return f"{missed} within that p95."
     return f"{missed}, because of the {plan.choice.solution.binding.what}."
 
 

@@ -139,9 +139,9 @@ def lines(market: Market, found: Sequence[Offer], wishes: Wishes, most: int = 8)
     if len(good) > most:
         dearer = ", ".join(f"{_name(offer)} {offer.hourly:.4f}" for offer in good[most:])
         yield from wrap(f"dearer: {dearer}", 118, initial_indent="  ", subsequent_indent="    ")
-    for offer in found:
-        if offer.excuse:
-            yield f"  not {offer.kind.name}: {offer.excuse}"
+    for excuse in dict.fromkeys(offer.excuse for offer in found if offer.excuse):
+        names = ", ".join(offer.kind.name for offer in found if offer.excuse == excuse)
+        yield from wrap(f"not {names}: {excuse}", 118, initial_indent="  ", subsequent_indent="    ")
 
 
 def _name(offer: Offer) -> str:

@@ -47,11 +47,6 @@ def burn(cpu_share: float, threads: int) -> float:
     return min(1.0, rate * demand)
 
 
-def knee(cpu_s: float, waiting_s: float, cpus: float) -> float:
-    """N* = (D + Z) / D_max: how many requests at once fill the CPUs, if they never collide (Denning and Buzen 1978)."""
-    return inf if cpu_s <= 0 else (cpu_s + waiting_s) * cpus / cpu_s
-
-
 def throughput_bound(at_once: float, cpu_s: float, waiting_s: float, cpus: float) -> float:
     """X(N) <= min(N / (D + Z), C_eff / D), requests a second: no arrangement of workers gets beyond it.
 
@@ -88,27 +83,10 @@ def mean_wait(servers: int, rate: float, service_s: float, variation: float = 1.
 
 def wait_quantile(quantile: float, servers: int, rate: float, service_s: float, variation: float = 1.0) -> float:
     """The wait that this share of requests stays within: P(Wq > t) = P_wait exp(-t / mean wait of those who wait)."""
-    load = rate * service_s
-    if load >= servers:
-        return inf
-    waits = erlang_c(servers, load)
+    waits = erlang_c(servers, rate * service_s)
     if waits <= 1 - quantile:
         return 0.0
-    return service_s / (servers - load) * variation * log(waits / (1 - quantile))
-
-
-def rate_within(limit_s: float, servers: int, service_s: float, *, quantile: float = 0.95, own_s: float) -> float:
-    """The highest rate at which `own_s` (that quantile of the service time) and the wait's quantile stay in limit_s.
-
-    The sum of two quantiles is above the quantile of the sum wherever the tail matters, so this errs to the safe side.
-    """
-    if own_s > limit_s:
-        return 0.0
-
-    def fits(rate: float) -> bool:
-        return own_s + wait_quantile(quantile, servers, rate, service_s) <= limit_s
-
-    return highest_rate(fits, servers / service_s)
+    return mean_wait(servers, rate, service_s, variation) / waits * log(waits / (1 - quantile))
 
 
 def highest_rate(fits: Callable[[float], bool], ceiling: float) -> float:
@@ -118,16 +96,3 @@ def highest_rate(fits: Callable[[float], bool], ceiling: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     return low
-
-
-def servers_for(rate: float, service_s: float, limit_s: float, *, quantile: float = 0.95, own_s: float) -> int | None:
-    """The fewest servers with which `own_s` and the wait's quantile stay in limit_s; None when `own_s` alone does not.
-
-    As a rule of thumb a + beta sqrt(a) for a load of a (S. Halfin, W. Whitt, Operations Research 29:3, 1981).
-    """
-    if own_s > limit_s:
-        return None
-    servers = int(rate * service_s) + 1
-    while own_s + wait_quantile(quantile, servers, rate, service_s) > limit_s:
-        servers += 1
-    return servers

@@ -87,7 +87,8 @@ def lines(found: Footprint) -> Iterator[str]:
     service_s, waiting = found.service_s_per_request, found.waiting_share
     yield f"growth          {found.growth_octets_per_1k / MIB:.3f} MiB per 1,000 requests ({found.requests} measured)"
     yield f"CPU             {found.cpu_s_per_request * 1e3:.3f} ms a request"
-    yield f"service time    {service_s * 1e3:.3f} ms a request, {waiting:.0%} of it waiting"
+    within = f"; 95 % within {found.service_p95_s * 1e3:.3f} ms" if found.service_p95_s is not None else ""
+    yield f"service time    {service_s * 1e3:.3f} ms a request, {waiting:.0%} of it waiting{within}"
     yield f"threads, files  {found.os_threads} threads, {found.files} open files in a worker"
     links = ", ".join(f"{link.connections} to {link.address}" for link in found.links)
     yield f"connections     {links or 'none were seen'}"

@@ -55,6 +55,13 @@ def test_where_nothing_fits_it_says_so() -> None:
     assert "Not even one worker fits, because of the memory limit" in text(nothing)
 
 
+def test_a_target_that_only_the_p95_keeps_from_being_carried_does_not_blame_the_machine() -> None:
+    slow = replace(footprint(), service_p95_s=0.5)
+    found = text(plan(SMALL, slow, (), Wishes(target_rps=50, p95_s=0.1)))
+    assert "Within p95 <= 100 ms: none, without any wait; of the service times 95 % are within 500 ms" in found
+    assert "The target of 50 requests/s is not carried within that p95." in found
+
+
 def test_a_target_that_is_missed_says_what_it_would_take() -> None:
     assert "The target of 100 requests/s is carried." in text(made(Wishes(target_rps=100), waiting=0))
     missed = text(made(Wishes(target_rps=900), waiting=0))
