@@ -240,21 +240,19 @@ def prometheus(directory: Path, target: str) -> Iterator[str]:
         "global: {scrape_interval: 1s}\n"
         f"scrape_configs: [{{job_name: tonnage, static_configs: [{{targets: ['{target}']}}]}}]\n"
     )
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     process = subprocess.Popen(
         [
-            program, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
-            f"--web.listen-address=127.0.0.1:{port}",
+            program, "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0",
         ],
         cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert process.stderr is not None
-        for line in process.stderr:
-            if "Server is ready to receive web requests" in line:
-                break
-        yield f"http://127.0.0.1:{port}"
+        said = ""
+        while "Server is ready to receive web requests" not in said and (line := process.stderr.readline()):
+            said += line
+        (address,) = re.findall(r'msg="Listening on".* address=(\S+)', said)
+        yield f"http://{address}"
     finally:
         process.kill()
         process.communicate()
