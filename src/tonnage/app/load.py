@@ -112,6 +112,9 @@ def _import_problem(spec: Spec, exc: BaseException) -> str:
     parts = spec.module.split(".")
     wanted = {".".join(parts[: i + 1]) for i in range(len(parts))}
     if isinstance(exc, ModuleNotFoundError) and exc.name in wanted:
+        above, _, name = spec.module.rpartition(".")
+        if hasattr(sys.modules.get(above), name):
+            return f"{spec.module!r} is no module, but {above!r} defines {name!r}; did you mean {above}:{name}?"
         where = ", ".join(path or "." for path in sys.path[:3])
         return (
             f"there is no module {exc.name!r} (looked for {spec.module!r} first in {where}). "

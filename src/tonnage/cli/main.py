@@ -64,8 +64,10 @@ def _run(words: list[str]) -> int:
 
 def _hint(word: str) -> None:
     """What was taken for an application, and is none, may be a command with a slip of the pen."""
-    if near := get_close_matches(word, (*COMMANDS, *STUDIES, *OPERATIONS), n=1, cutoff=0.75):
-        print(f"tonnage: there is no command {word!r} either; did you mean `tonnage {near[0]}`?", file=sys.stderr)
+    meant = {each: each for each in (*COMMANDS, *STUDIES, *OPERATIONS)} | {"help": "--help", "version": "--version"}
+    if near := get_close_matches(word, meant, n=1, cutoff=0.75):
+        said = f"there is no command {word!r} either; did you mean `tonnage {meant[near[0]]}`?"
+        print(f"tonnage: {said}", file=sys.stderr)
 
 
 def _load(words: Sequence[str]) -> Loaded:

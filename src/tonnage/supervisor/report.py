@@ -144,6 +144,8 @@ def _boot_failure(event: BootFailure, pid: int) -> str:
     told = f"{what} (pid: {pid}): {why.rstrip('.')}{'' if why.endswith('?') else '.'}"
     if event.retry_s is not None:
         return f"{told} {_what_follows(event.retry_s, event.failures)}".rstrip() + detail
+    if event.reason:  # it has its remedy
+        return f"{told} The server stops.{detail}"
     return (
         f"{told} The server stops. Check that the application's name, --chdir and --pythonpath are right, "
         f"and that it loads: `tonnage check APP`.{detail}"

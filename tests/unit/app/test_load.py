@@ -112,6 +112,12 @@ def test_whatever_an_import_raises_is_a_failed_boot(tmp_path: Path, source: str)
     assert caught.value.exit_code == 3
 
 
+def test_a_name_behind_a_dot_is_told_to_stand_behind_a_colon(tmp_path: Path) -> None:
+    with pytest.raises(BootError, match="did you mean harbour:pier") as caught:
+        load_app("harbour.pier", module(tmp_path, "def pier(environ, start_response): ...\n"))
+    assert caught.value.__cause__ is None
+
+
 def test_a_module_that_is_not_there_is_told_from_one_that_it_misses(tmp_path: Path) -> None:
     with pytest.raises(BootError, match="there is no module 'harbor'") as caught:
         load_app("harbor.wsgi", [str(tmp_path)])

@@ -34,7 +34,9 @@ def test_serve_is_what_happens_without_a_command(served: list[Loaded], words: li
     assert (served[0].config.wsgi_app, served[0].config.workers) == ("site.wsgi", 3)
 
 
-@pytest.mark.parametrize(("word", "hint"), [("stauts", "did you mean `tonnage status`?"), ("mysite.wsgi", "")])
+@pytest.mark.parametrize(
+    ("word", "hint"), [("stauts", "`tonnage status`?"), ("help", "`tonnage --help`?"), ("mysite.wsgi", "")]
+)
 def test_what_is_neither_application_nor_command_may_be_a_slip_of_the_pen(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, hint: str
 ) -> None:

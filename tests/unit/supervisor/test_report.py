@@ -78,6 +78,14 @@ def said(event: Report | Abort) -> tuple[str, str]:
             "App failed to load (pid: 101): no attribute 'app'. The next is started in 8.0 s (failure 5 in a row).",
         ),
         (
+            BootFailure(1, 3, "there is no module 'ap'. Start from the project's directory.", ""),
+            "ERROR",
+            (
+                "Worker failed to boot (pid: 101): there is no module 'ap'. Start from the project's directory. "
+                "The server stops."
+            ),
+        ),
+        (
             BootFailure(1, -6, "", ""),
             "ERROR",
             (
