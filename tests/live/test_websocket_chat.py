@@ -84,8 +84,8 @@ def test_a_chat_survives_a_reload(tmp_path: Path) -> None:
         chatters = asyncio.run(chat(server, old))
         new = {str(pid) for pid in server.workers()}
         ended = sum(len(chatter.codes) for chatter in chatters)
-        server.log.wait_for("left 1012 'service restart' end", times=CLIENTS)
-    assert server.log.text.count("left 1012 ") <= ended, "no application is told twice"
+        server.log.wait_for("left 1012 'service restart' end", times=ended)
+    assert server.log.text.count("left 1012 ") == ended, "each application is told, once"
     assert ended >= CLIENTS  # who came again before the last old worker left was told twice
     assert {code for chatter in chatters for code in chatter.codes} == {1012}
     assert {chatter.workers[-1] for chatter in chatters} <= new
