@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tonnage.config.model import Config
+from tonnage.config.sections.logs import COMMON
 from tonnage.errors import ConfigError
 from tonnage.observe import log
 from tonnage.observe.atoms import ATOMS
+from tonnage.observe.common import common_line
 from tonnage.observe.escape import MISSING
 from tonnage.observe.exchange import Exchange
 from tonnage.observe.json_line import json_format
@@ -30,10 +32,16 @@ AT_MOST: Final = 512  # lines in memory, should a worker be too busy to flush
 def open_access_log(config: Config) -> AccessLog | None:
     """After `log.setup`, whose file it writes to. Raises ConfigError when the format is wrong."""
     pattern = config.access_log_format
-    write = json_format() if pattern == "json" else compile_format(pattern)
+    write = _writer(pattern)
     if not config.accesslog and not log.is_configured(config):
         return None
     return AccessLog(pattern, write)
+
+
+def _writer(pattern: str) -> Format:
+    if pattern == "json":
+        return json_format()
+    return common_line if pattern == COMMON else compile_format(pattern)
 
 
 class AccessLog:

@@ -22,12 +22,12 @@ Getter = Callable[[Exchange], object]  # None: there is no such thing
 _dates = Dates(COMMON)
 
 
-def _client(exchange: Exchange) -> object:
+def client(exchange: Exchange) -> object:
     environ = exchange.environ
     return (environ.get("REMOTE_ADDR") if environ is not None else exchange.peer) or None
 
 
-def _user(exchange: Exchange) -> str | None:
+def user(exchange: Exchange) -> str | None:
     environ = exchange.environ
     credentials = _authorization(exchange) if environ is None else environ.get("HTTP_AUTHORIZATION")
     if credentials is None or not isinstance(credentials, str):
@@ -41,15 +41,15 @@ def _user(exchange: Exchange) -> str | None:
         return None
 
 
-def _date(exchange: Exchange) -> str:
+def date(exchange: Exchange) -> str:
     return _dates[int(exchange.started + exchange.duration_s)]
 
 
-def _line(exchange: Exchange) -> str | None:
+def line(exchange: Exchange) -> str | None:
     return exchange.line.decode("latin-1") or None
 
 
-def _status(exchange: Exchange) -> str:
+def status(exchange: Exchange) -> str:
     return exchange.status[:3] or MISSING
 
 
@@ -128,16 +128,16 @@ def _protocol(head: RequestHead) -> str:
 _authorization = _field_variable("HTTP_AUTHORIZATION")
 
 ATOMS: Final[dict[str, Getter]] = {
-    "h": _client,
+    "h": client,
     "l": _nothing,
-    "u": _user,
-    "t": _date,  # when the response was finished
-    "r": _line,
+    "u": user,
+    "t": date,  # when the response was finished
+    "r": line,
     "m": _variable("REQUEST_METHOD", _method),
     "U": _variable("PATH_INFO", _path),
     "q": _variable("QUERY_STRING", _query),
     "H": _variable("SERVER_PROTOCOL", _protocol),
-    "s": _status,
+    "s": status,
     "b": _sent_as_text,
     "B": _sent,
     "f": _field_variable("HTTP_REFERER"),

@@ -35,6 +35,16 @@ def escape_controls(text: str) -> str:
     return "".join([c if c in "\n\t" or c.isprintable() else _escape_character(c) for c in text])
 
 
+def shown(value: object) -> str:
+    if value is None:
+        return MISSING
+    return escape(value if type(value) is str else str(value))
+
+
+def shown_word(value: object) -> str:
+    return MISSING if value is None else escape_word(str(value))
+
+
 def _escape_character(character: str) -> str:
     if character in _NAMED:
         return _NAMED[character]
@@ -73,3 +83,9 @@ class Escaped(dict[object, str]):
                 self.clear()
             self[value] = text
         return text
+
+
+# The user agent is long and the same for thousands of requests, an address for many; other texts may be secrets, and
+# must not stay in memory.
+AGENTS: Final = Escaped(escape)
+ADDRESSES: Final = Escaped(escape_word)

@@ -15,7 +15,7 @@ from typing import Final
 
 from tonnage.errors import ConfigError
 from tonnage.observe.atoms import ATOMS, NUMBERS, OURS, Getter, named
-from tonnage.observe.escape import MISSING, Escaped, escape, escape_word
+from tonnage.observe.escape import ADDRESSES, AGENTS, MISSING, shown, shown_word
 from tonnage.observe.exchange import Exchange
 
 Format = Callable[[Exchange], str]
@@ -41,23 +41,7 @@ class Hole:
 Piece = str | Hole
 
 
-def shown(value: object) -> str:
-    if value is None:
-        return MISSING
-    return escape(value if type(value) is str else str(value))
-
-
-def shown_word(value: object) -> str:
-    return MISSING if value is None else escape_word(str(value))
-
-
-# The user agent is long and the same for thousands of requests, an address for many; other texts may be secrets, and
-# must not stay in memory.
-STEPS: Final[dict[str, Step]] = {
-    "a": Escaped(escape).__getitem__,
-    "h": Escaped(escape_word).__getitem__,
-    "u": shown_word,
-}
+STEPS: Final[dict[str, Step]] = {"a": AGENTS.__getitem__, "h": ADDRESSES.__getitem__, "u": shown_word}
 
 
 def compile_format(text: str) -> Format:
