@@ -88,10 +88,10 @@ class Served:
             assert time.monotonic() < deadline, self.look()
             time.sleep(LOOK_S)
 
-    def load(self, slots: int, seconds: int) -> Load:
-        """Twice as many connections as slots: one waits for each that is served. Returns when all is served."""
+    def load(self, clients: int, seconds: int) -> Load:
+        """In a closed loop. Returns when all is served."""
         script = str(ROOT / "bench" / "wrk.lua")
-        wrk = ["wrk", "-t1", f"-c{2 * slots}", f"-d{seconds}s", "--timeout", "30s", "-s", script, self.url]
+        wrk = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", script, self.url]
         pids = [self.process.pid, *(worker.pid for worker in self.look().workers)]
         before, began = Spent.now(pids), time.monotonic()
         done = subprocess.run(
@@ -146,6 +146,7 @@ def served(way: Way, directory: Path, arena: Arena) -> Iterator[Served]:
     with os.fdopen(ready) as pipe:
         url = pipe.readline().strip()
     try:
+        assert url, (directory / "log").read_text()
         server = Served(process, control, url, arena)
         server.scale(way.workers)
         yield server

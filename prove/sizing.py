@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -66,10 +67,11 @@ class Pace:
 
 
 PACES = {
-    "long": Pace((1, 2, 4, 8, 16), (1, 2, 3, 4, 8, 16), 1, 5, 1, 4),
+    "long": Pace((1, 2, 4, 8, 16), (1, 2, 3, 4, 8, 16), 1, 5, 2, 3),
     "quick": Pace((1, 2, 8, 16), (1, 2, 4, 8), 1, 3, 1, 2),
 }
 MOST_AT_ONCE = 64  # of workers x threads
+CLIENTS = 2 * MOST_AT_ONCE  # the same crowd for all, of which some wait everywhere
 
 
 @dataclass(slots=True)
@@ -100,6 +102,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a small grid, and no page")
     parser.add_argument("--case", choices=[case.name.split()[0] for case in CASES], help="percent; no page")
     options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        parser.error("wrk makes the load; remedy: apt-get install wrk")
     pace = PACES["quick" if options.quick else "long"]
     cases = [case for case in CASES if options.case in (None, case.name.split()[0])]
     with ExitStack() as stack:
@@ -149,7 +153,7 @@ def try_all(found: Found, pace: Pace, directory: Path, arena: Arena) -> None:
         with served(ways[-1], directory, arena) as server:
             for way in reversed(ways):
                 server.scale(way.workers)
-                found.tried[way] = server.load(way.slots, pace.look_s).rate
+                found.tried[way] = server.load(CLIENTS, pace.look_s).rate
                 tell(f"  {found.tried[way]:8.1f}/s  {way}")
 
 
@@ -162,7 +166,7 @@ def compare(found: Found, pace: Pace, directory: Path, arena: Arena) -> None:
         servers = {way: stack.enter_context(served(way, directory, arena)) for way in finalists}
         for turn in range(pace.rounds):
             for way in finalists if turn % 2 else reversed(finalists):
-                load = servers[way].load(way.slots, pace.round_s)
+                load = servers[way].load(CLIENTS, pace.round_s)
                 found.rounds[way].append(load.rate)
                 loads.append(load)
     there_was_s = sum(load.lasted_s for load in loads) * len(CPUS)
@@ -181,6 +185,7 @@ def page(found: Sequence[Found], pace: Pace) -> str:
         seconds=f"{pace.round_s:g}",
         rounds=pace.rounds,
         at_once=MOST_AT_ONCE,
+        clients=CLIENTS,
         cpus=len(CPUS),
         client=f"{max(each.client for each in found):.1%}",
         verdict="Kept, in every case." if all(each.share >= ENOUGH for each in found) else "Not kept in every case.",

@@ -98,6 +98,7 @@ def pages() -> tuple[Page, ...]:
 MEASURED = {
     "docs/explanation/performance.md",
     "docs/explanation/reliability.md",
+    "docs/explanation/sizing-measured.md",
 }
 
 

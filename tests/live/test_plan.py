@@ -15,8 +15,8 @@ from tests.live.server import run, serve
 @pytest.mark.parametrize(
     ("cpu_s", "wait_s", "worker_class", "threads"),
     [
-        (0.004, 0.076, "gthread", range(12, 25)),  # 5 % CPU: 1 / f is 20
-        (0.020, 0.020, "gthread", range(2, 4)),
+        (0.004, 0.076, "gthread", range(20, 33)),  # 5 % CPU: 27 threads keep a worker busy
+        (0.020, 0.020, "gthread", range(3, 6)),
         (0.020, 0.0, "sync", range(1, 2)),
     ],
     ids=["5 % CPU", "50 % CPU", "100 % CPU"],

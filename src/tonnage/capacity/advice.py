@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from tonnage.capacity import laws
 from tonnage.capacity.limit import mib
 from tonnage.capacity.signals import Growth, Signals
 from tonnage.control.overview import Advice
@@ -58,7 +59,7 @@ def workers(signals: Signals) -> Advice | None:
     seen, want = signals.seen, signals.seen.want
     threads = ""
     if signals.one_at_a_time and signals.waiting_share >= AT_REST:
-        fitting = math.ceil(1 / max(1 - signals.waiting_share, 0.05))
+        fitting = laws.threads(1 - signals.waiting_share)
         threads = (
             f" Requests wait for {signals.waiting_share:.0%} of their time: --threads {fitting} costs less memory."
         )

@@ -7,11 +7,15 @@ f = D / S. Each function names its law. What they assume is said; none is a prom
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, inf, log
+from math import inf, log
 
 GIL_KNEE = 32
 """A rule of thumb that nobody has measured: beyond it the switches, each of which takes the GIL from somebody, are
 taken to cost more than one more thread brings."""
+
+BUSY = 0.98
+"""Of a CPU, that one worker shall be able to burn: the last 2 % cost as many threads again, and no measurement shows
+them."""
 
 WORTH_A_THREAD = 0.1
 """A waiting share below it gains at most 11 % from a second thread, and the hand-over to threads costs as much."""
@@ -22,13 +26,15 @@ EXPONENTIAL_P95 = log(20)
 
 
 def threads(cpu_share: float, knee: int = GIL_KNEE) -> int:
-    """clamp(ceil(1 / f), 1, knee): while one request of 1/f computes, the others wait.
+    """The fewest with which a worker burns BUSY of a CPU: more would only queue for the GIL.
 
-    Past it more threads only queue for the GIL: the knee N* = (D + Z) / D of Denning and Buzen 1978, for one CPU.
+    Not the knee N* = (D + Z) / D = 1 / f of Denning and Buzen 1978, where a worker would be as fast as it can be if
+    requests never met: they do, and at the knee the GIL is idle for a fifth of the time. Workers and switches between
+    them cost more than threads: docs/explanation/sizing-measured.md.
     """
     if 1 - cpu_share < WORTH_A_THREAD:
         return 1
-    return max(1, min(knee, ceil(1 / cpu_share - 1e-9))) if cpu_share > 0 else knee
+    return next((each for each in range(1, knee) if burn(cpu_share, each) >= BUSY), knee)
 
 
 def burn(cpu_share: float, threads: int) -> float:

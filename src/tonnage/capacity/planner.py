@@ -2,7 +2,7 @@
 
 The class and the threads follow from the share of a request that is spent waiting; the workers from what binds
 (model.py). Where the database or the memory binds, fewer threads may carry more: of all numbers of threads up to
-1 / f the one with the highest expected throughput is taken, and of equals the one with the fewest workers.
+that of the laws the one with the highest expected throughput is taken, and of equals the one with the fewest workers.
 """
 
 from __future__ import annotations
@@ -247,12 +247,8 @@ def _reasons(chosen: Choice, footprint: Footprint, wishes: Wishes) -> Iterator[s
     if wishes.threads is not None:
         yield f"threads = {chosen.threads}: set by you; the measurement says {ideal}"
     elif chosen.threads == ideal > 1:
-        knee = (
-            f", the GIL's knee (1 / {share:.3g} would be more)"
-            if ideal == laws.GIL_KNEE
-            else f" = ceil(1 / {share:.3g})"
-        )
-        yield f"threads = {ideal}{knee}: more would only queue for the GIL"
+        enough = "more would only queue for the GIL" if chosen.burn >= laws.BUSY else "the GIL's knee, by rule of thumb"
+        yield f"threads = {ideal}: they keep a worker busy for {chosen.burn:.0%} of the time; {enough}"
     elif chosen.threads < ideal and wishes.worker_class != "sync":
         binding = chosen.solution.binding
         yield f"threads = {chosen.threads}, not {ideal}: bound by the {binding.what}, it so carries more"

@@ -48,7 +48,7 @@ def test_workers_that_are_busy_while_somebody_waits_and_cpus_are_idle_are_too_fe
 
 def test_requests_that_mostly_wait_want_threads() -> None:
     waiting = replace(ROOMY, seen=seen(cpu=0.2))
-    assert "--threads 10" in said(waiting).text
+    assert "--threads 15" in said(waiting).text
     assert "--threads" not in said(replace(waiting, one_at_a_time=False)).text
 
 

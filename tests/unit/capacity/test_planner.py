@@ -22,8 +22,8 @@ def settings(made: Plan) -> tuple[str, int, int]:
     [
         (0.0, ("sync", 1, 2)),  # it only computes: as many as CPUs
         (0.05, ("sync", 1, 2)),  # waits too little for a second thread to matter
-        (0.5, ("gthread", 2, 3)),  # two threads burn 0.8 CPU
-        (0.95, ("gthread", 20, 3)),
+        (0.5, ("gthread", 4, 2)),  # four threads burn 0.98 CPU
+        (0.95, ("gthread", 27, 2)),
     ],
 )
 def test_the_waiting_share_decides_class_and_threads_and_the_cpus_the_workers(
@@ -41,7 +41,7 @@ def test_an_application_that_waits_all_the_time_stops_at_the_knee_of_the_gil() -
 def test_what_the_operator_set_stays_and_is_said() -> None:
     made = plan(ROOMY, footprint(waiting_share=0.95), (), Wishes(threads=4))
     assert made.choice.threads == 4
-    assert "set by you; the measurement says 20" in " ".join(made.reasons)
+    assert "set by you; the measurement says 27" in " ".join(made.reasons)
     sync = plan(ROOMY, footprint(waiting_share=0.95), (), Wishes(worker_class="sync"))
     assert settings(sync) == ("sync", 1, 38)
 
@@ -75,7 +75,7 @@ def test_few_database_connections_are_spread_over_the_threads_that_carry_most() 
     made = plan(ROOMY, footprint(waiting_share=0.95), (DJANGO,), Wishes())
     assert settings(made) == ("sync", 1, 15)
     assert made.choice.solution.binding.name == "connections"
-    assert "not 20: bound by the max_connections of postgresql at db" in " ".join(made.reasons)
+    assert "not 27: bound by the max_connections of postgresql at db" in " ".join(made.reasons)
 
 
 @pytest.mark.parametrize("waiting", [0.0, 0.3, 0.5, 0.8, 0.9, 0.95, 0.99])
@@ -113,7 +113,7 @@ def test_where_nothing_fits_one_worker_is_set_and_the_plan_says_no() -> None:
 def test_capacity_is_what_the_cpus_can_do_and_no_more() -> None:
     made = plan(ROOMY, footprint(cpu_s=0.010, waiting_share=0.5), (), Wishes(target_rps=150))
     assert made.capacity.by_cpu == pytest.approx(200)
-    assert made.capacity.expected == pytest.approx(200)
+    assert made.capacity.expected == pytest.approx(197, abs=1), "two workers of four threads, each 98 % busy"
     assert made.reaches_target
     assert not plan(ROOMY, footprint(cpu_s=0.010), (), Wishes(target_rps=201)).reaches_target
 

@@ -31,7 +31,7 @@ def plan(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.
 def test_a_plan_says_what_to_set_and_what_binds(plan: Plan) -> None:
     code, out, err = plan("good")
     assert (code, err) == (0, "")
-    assert "worker_class = gthread, threads = 10: bound by the CPUs" in out
+    assert "worker_class = gthread, threads = 15: bound by the CPUs" in out
     assert "One more worker: raise the CPUs by" in out
 
 
