@@ -49,7 +49,7 @@ class Scenario:
         return f"{self.wants.workers} workers{', slow requests' * self.slow}"
 
 
-GIVEN_UP = r"Generation 2 is given up, generation 1 serves on"
+GIVEN_UP = r"Generation 2 is given up(: its workers crash)?, generation 1 serves on"
 WITH_ITS_WORKER = "with the worker when it was killed"
 
 
