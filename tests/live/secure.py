@@ -61,6 +61,7 @@ class SecureWire(Wire):
         super().__init__(running.address, PATIENCE_S)
         plain: socket.socket = self.sock
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # older releases of Python 3.11 set it
         try:
             self.sock = context.wrap_socket(
                 plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False, session=session

@@ -9,7 +9,7 @@ that an exception before it still becomes a clean 500, and so that head and cont
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -186,8 +186,8 @@ def websocket_scope(scope: Scope, subprotocols: Iterable[str]) -> Scope:
 _names: dict[bytes, str] = {}
 
 
-def text_fields(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """As http/write.py takes them. Names are remembered, values are not: some are secrets."""
+def text_fields(headers: Iterable[Sequence[bytes]]) -> list[tuple[str, str]]:
+    """As http/write.py takes them; a pair may be a list. Names are remembered, values are not: some are secrets."""
     try:
         return [(_names.get(name) or _learn(name), value.decode("latin-1")) for name, value in headers]
     except (AttributeError, TypeError, ValueError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final, Protocol, cast
 
@@ -150,4 +150,4 @@ class Conversation:
 
 
 def _fields(event: Event) -> list[tuple[str, str]]:
-    return text_fields(cast("Iterable[tuple[bytes, bytes]]", event.get("headers") or ()))
+    return text_fields(cast("Iterable[Sequence[bytes]]", event.get("headers") or ()))

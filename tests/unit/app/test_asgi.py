@@ -184,6 +184,10 @@ def test_content_may_be_any_bytes_like_object() -> None:
     assert told(START, {"type": "http.response.body", "body": bytearray(b"x")})[0] == "whole b'x'"
 
 
+def test_a_field_is_any_pair() -> None:
+    assert told({**START, "headers": ([b"a", b"b"] for _ in "x")}, body(b"x")) == told(START, body(b"x"))
+
+
 def test_a_message_may_be_any_mapping() -> None:
     assert told(UserDict(START), UserDict(body(b"x"))) == told(START, body(b"x"))
 
