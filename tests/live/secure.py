@@ -53,7 +53,7 @@ class Authority:
 
 
 class SecureWire(Wire):
-    """An end without TLS's goodbye is an error here (SSLEOFError): a cut-off answer must not pass for a whole one."""
+    """An end without TLS's goodbye is an error here (SSLError): a cut-off answer must not pass for a whole one."""
 
     sock: ssl.SSLSocket
 
@@ -74,7 +74,7 @@ class SecureWire(Wire):
         """Raises BrokenPipeError, as without TLS, when the server has heard enough."""
         try:
             super().send(data)
-        except ssl.SSLEOFError as exc:
+        except ssl.SSLError as exc:
             raise BrokenPipeError from exc
 
 

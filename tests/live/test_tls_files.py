@@ -182,5 +182,5 @@ def test_a_stop_finishes_what_is_in_flight_over_tls(site: Path, authority: Autho
         running.signal(signal.SIGTERM)
         gate.open()
         assert wire.reply().body == b"held until now\n"
-        assert wire.at_end(), "and no SSLEOFError"
+        assert wire.at_end(), "and no SSLError"
         assert running.wait() == 0
