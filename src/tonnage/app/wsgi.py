@@ -88,6 +88,9 @@ class Call:
     def run(self, application: Callable[..., object], environ: Environ) -> None:
         """Raises whatever the application raises; its `close()` has been called by then."""
         result = application(environ, self.start_response)
+        if type(result) is list or type(result) is tuple:  # neither has anything to close
+            self._pieces(result)
+            return
         try:
             self._respond(result)
         finally:
@@ -96,9 +99,7 @@ class Call:
                 close()
 
     def _respond(self, result: object) -> None:
-        if type(result) is list or type(result) is tuple:
-            self._pieces(result)
-        elif isinstance(result, FileWrapper) and self.sink.takes_files and (part := file_part(result.filelike)):
+        if isinstance(result, FileWrapper) and self.sink.takes_files and (part := file_part(result.filelike)):
             self._file(part)
         else:
             self._iterate(result)  # type: ignore[arg-type]  # not iterable: the TypeError names the application's type

@@ -86,7 +86,7 @@ class Desk:
         if self.clients.open.get(exchange.client.fd) is not exchange.client or exchange not in self.dispatch.running:
             return  # it has come back after all
         self.clients.give_up(exchange.client)
-        self.counts.count(int(exchange.status[:3] or 499), exchange.service_ns, exchange.sent)
+        self.counts.count(exchange.status, exchange.service_ns, exchange.sent)
         if self.pool is not None and all(running is not None and running.cut for running in self.pool.running):
             for queued in self.pool.cancel_queued():
                 queued.refuse(503)
@@ -268,7 +268,7 @@ class Desk:
     def _count(self, client: Client, exchange: Exchange) -> None:
         """What is rare costs nothing else: see the scoreboard."""
         service_ns, environ = exchange.service_ns, exchange.environ
-        self.counts.count(int(exchange.status[:3] or 499), service_ns, exchange.sent)
+        self.counts.count(exchange.status, service_ns, exchange.sent)
         if service_ns > NOTABLE_NS and (self.pool is None or self.pool.free == 1):
             self.suspects = max(self.suspects, TURNS)
         if (
@@ -316,7 +316,7 @@ class Desk:
         end = octets.index(b"\r\n")
         status = octets[9:end].decode()
         self._tools.log.debug("refused a request of %s with %s: %s", client.peer, status, problem)
-        self.counts.count(int(status[:3]), 0, 0)
+        self.counts.count(status, 0, 0)
         if self._rules.witness is not None:
             self._rules.witness.refused(client, status, len(octets) - octets.index(b"\r\n\r\n") - 4)
         if self.clients.write(client, octets):
