@@ -191,7 +191,8 @@ class Client:
         assert visit is not None
         self._pending -= 1
         visit.done = True
-        latency_s, (version, process) = monotonic() - visit.due, link.answer.author
+        waited_s, (version, process) = monotonic() - visit.due, link.answer.author
+        latency_s = max(0.0, waited_s - visit.way.takes_s)
         self.record.answered(visit.due, latency_s, version, process)
         self.record.remember(latency_s, f"{visit.question.path}, {visit.way.name}, answered by {process}")
         link.answered += 1

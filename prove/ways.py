@@ -21,6 +21,7 @@ class Way:
     population: int = 8  # connections that it uses in turn, if it keeps them; more when all of them wait
     count: int | None = None  # stop after so many
     path: str = "/r"
+    takes_s: float = 0.0  # what the application takes by itself: no latency of the server's
 
     @property
     def content(self) -> int:
@@ -67,4 +68,7 @@ def mixed(addresses: dict[str, str], rate: float) -> list[Way]:
 def slow(addresses: dict[str, str]) -> list[Way]:
     """Beside the others: requests behind which others have to wait, where a worker serves one at a time."""
     names = [name for name in ("tcp", "nginx") if name in addresses]
-    return [Way(f"{name}, slow", addresses[name], "GET", True, SLOW_RATE, path=f"/slow/{SLOW_MS}") for name in names]
+    return [
+        Way(f"{name}, slow", addresses[name], "GET", True, SLOW_RATE, path=f"/slow/{SLOW_MS}", takes_s=SLOW_MS / 1000)
+        for name in names
+    ]
