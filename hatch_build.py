@@ -32,14 +32,13 @@ COMPILED = (
     "workers/reception.py",
     "workers/threads.py", "workers/tls.py", "workers/witness.py",
 )  # fmt: skip
+FLAGS = ("--strict", "--follow-imports=silent")  # what we import may import packages that are not here
 COMPILER = """
 import sys
 from mypyc.build import mypycify
 from setuptools import setup
 _, made, temporary, *sources = sys.argv
-modules = mypycify(
-    ["--strict", *sources], group_name="tonnage", opt_level="3", debug_level="0", target_dir=temporary
-)
+modules = mypycify(sources, group_name="tonnage", opt_level="3", debug_level="0", target_dir=temporary)
 setup(name="tonnage", ext_modules=modules, script_args=["-q", "build_ext", "-b", made, "-t", temporary])
 """
 
@@ -79,7 +78,7 @@ def compile_once(root: Path) -> list[tuple[Path, int]]:
         shutil.copytree(root / PACKAGE, work / "tonnage", ignore=shutil.ignore_patterns("__pycache__"))
         command = [sys.executable, "-c", COMPILER, str(target / "made"), str(target / "temporary")]
         sources = [f"tonnage/{name}" for name in COMPILED]
-        subprocess.run([*command, *sources], cwd=work, check=True)  # noqa: S603 - our own words
+        subprocess.run([*command, *FLAGS, *sources], cwd=work, check=True)  # noqa: S603 - our own words
         (target / "made").rename(target / "lib")
     found = sorted((target / "lib").rglob("*.so"))
     return [(path, len(path.relative_to(target / "lib").parts) - 1) for path in found]
@@ -87,7 +86,7 @@ def compile_once(root: Path) -> list[tuple[Path, int]]:
 
 def _digest(root: Path) -> str:
     """Of all sources, since what is compiled depends on the types of the rest."""
-    digest = hashlib.sha256(f"{sys.version}{sysconfig.get_platform()}{COMPILER}{COMPILED}".encode())
+    digest = hashlib.sha256(f"{sys.version}{sysconfig.get_platform()}{COMPILER}{FLAGS}{COMPILED}".encode())
     for path in sorted((root / PACKAGE).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

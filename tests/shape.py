@@ -1,6 +1,8 @@
 """The size limits are a test, so nobody has to argue about them in review."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,14 +40,19 @@ def test_no_exception_is_kept_that_nothing_needs() -> None:
     assert EXCEPTIONS.keys() <= {size.name for size in sizes(ROOT) if size.lines > size.limit}
 
 
-def compiled() -> Iterator[Path]:
+def builds_with(name: str) -> tuple[str, ...]:
+    """A constant of hatch_build.py, which imports what only a build has."""
     assignment = next(
         node
         for node in ast.parse((ROOT / "hatch_build.py").read_text()).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILED"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
     )
-    for name in ast.literal_eval(assignment.value):
-        yield ROOT / "src" / "tonnage" / name
+    found: tuple[str, ...] = ast.literal_eval(assignment.value)
+    return found
+
+
+def compiled() -> list[Path]:
+    return [ROOT / "src" / "tonnage" / name for name in builds_with("COMPILED")]
 
 
 def test_no_compiled_module_has_a_slice_that_calls_something() -> None:
@@ -59,3 +66,10 @@ def test_no_compiled_module_has_a_slice_that_calls_something() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) != "len"
     ]
     assert found == []
+
+
+def test_it_is_compiled_where_no_package_of_anybody_else_is_installed(tmp_path: Path) -> None:
+    alone = ["--no-site-packages", "--config-file=", f"--cache-dir={tmp_path}"]
+    command = [sys.executable, "-m", "mypy", *alone, *builds_with("FLAGS"), *map(str, compiled())]
+    found = subprocess.run(command, cwd=ROOT / "src", capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
