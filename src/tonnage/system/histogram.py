@@ -1,6 +1,6 @@
 """Times counted in log-linear buckets: SUB per power of two, so a relative error of at most 1/SUB.
 
-As in HdrHistogram (Tene, 2012), in whole microseconds. To count one time costs a shift and a store (see Slot.count).
+As in HdrHistogram (Tene, 2012), in whole microseconds. To count one time costs a shift and a store.
 """
 
 from __future__ import annotations

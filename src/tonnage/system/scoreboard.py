@@ -154,19 +154,13 @@ class Slot:
         self.end(row)
         self._free.append(row)
 
-    def count(self, status: int, service_ns: int, sent: int) -> None:
-        """One request is answered; called by the loop's thread only, so that each word has one writer."""
-        cells = self.cells
-        cells[5] += 1  # Cell.REQUESTS and so on: an IntEnum here would cost as much as the stores
-        cells[8] += sent
-        cells[9] += service_ns
-        cells[9 + status // 100] += 1
-        cells[40 + bucket(service_ns // 1000)] += 1
-
     def add(self, requests: int, sent: int, received: int, busy_ns: int, more: Mapping[int, int]) -> None:
-        """As many calls of `count` at once; `more`: how much to add to which other cell."""
+        """So many requests were answered, and octets moved; `more`: how much to add to which other cell.
+
+        Called by the loop's thread only, so that each word has one writer.
+        """
         cells = self.cells
-        cells[5] += requests
+        cells[5] += requests  # Cell.REQUESTS and so on: an IntEnum here would cost as much as the stores
         cells[8] += sent
         cells[9] += busy_ns
         cells[15] += received

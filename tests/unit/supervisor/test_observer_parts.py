@@ -5,6 +5,7 @@ import signal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.counting import count
 from tonnage.control.overview import PEAK_S, WINDOW_S
 from tonnage.supervisor.ledger import NOTHING, QUEUE, SERVICE, Ledger, spread, totals
 from tonnage.supervisor.orders import Abort, BootFailure, Crashed, Left, NotForked, Order, Overdue, Recycled
@@ -20,15 +21,15 @@ MS = 1_000_000
 def test_the_ended_count_on_and_their_slot_may_be_emptied_and_used_again() -> None:
     board, ledger = Scoreboard(1, threads=1), Ledger()
     slot = board.slot(0)
-    slot.count(200, 5 * MS, 10)
-    slot.count(500, 5 * MS, 10)
+    count(slot, 200, 5 * MS, 10)
+    count(slot, 500, 5 * MS, 10)
     ledger.see(1, board.read(0), 70)
-    slot.count(200, 5 * MS, 10)
+    count(slot, 200, 5 * MS, 10)
     ledger.close(1, board.read(0))
     board.clear(0)
     ledger.see(1, board.read(0), 0)
     ledger.forget([])
-    board.slot(0).count(200, 1 * MS, 1)
+    count(board.slot(0), 200, 1 * MS, 1)
     ledger.see(2, board.read(0), 5)
     found = totals(ledger.totals())
     assert (found.requests, found.sent, found.statuses, found.cpu_s) == (4, 31, (0, 3, 0, 0, 1), 75e-9)
@@ -41,7 +42,7 @@ def test_no_sum_ever_goes_down_however_what_workers_write_is_cut(deeds: list[str
     slot = board.slot(0)
     for deed in deeds:
         if deed == "count":
-            slot.count(200, 5 * MS, 1)
+            count(slot, 200, 5 * MS, 1)
         elif deed == "wait":  # also without its request being counted yet
             slot.count_wait(2 * MS)
         elif deed == "parts":
@@ -91,7 +92,7 @@ def test_two_samples_of_the_same_moment_tell_no_rate() -> None:
 def test_a_request_in_flight_occupies_its_thread_and_a_loop_tells_itself() -> None:
     board = Scoreboard(1, threads=2)
     slot = board.slot(0)
-    slot.count(200, 3 * MS, 0)
+    count(slot, 200, 3 * MS, 0)
     slot.begin(1, 10 * MS, b"GET / HTTP/1.1")
     assert occupied_ns(board.read(0), 15 * MS) == 8 * MS
     assert occupied_ns(board.read(0), 5 * MS) == 3 * MS

@@ -2,6 +2,7 @@
 
 import os
 
+from tests.unit.counting import count
 from tonnage import __version__
 from tonnage.control.overview import Advice, InFlight, ListenerView, Restarts, WorkerView
 from tonnage.supervisor.facts import Tick, WorkerReady
@@ -26,7 +27,7 @@ def test_every_worker_stands_in_it_with_what_it_does() -> None:
     scoreboard = Scoreboard(8, threads=2)
     slot = scoreboard.slot(1)
     slot.cells[Cell.CONNECTIONS] = 3
-    slot.count(200, 1000, 10)
+    count(slot, 200, 1000, 10)
     slot.begin(0, int(108.5e9), b"GET /later HTTP/1.1")
     slot.begin(1, int(107e9), b"GET /caf\xe9 HTTP/1.1")
     seen = overview(

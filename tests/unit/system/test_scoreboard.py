@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.counting import count
 from tonnage.system.histogram import BUCKETS, SUB, bucket, bucket_floor_us, quantile_s
 from tonnage.system.scoreboard import (
     HISTOGRAMS,
@@ -32,8 +33,8 @@ def test_what_a_child_writes_its_parent_reads_even_when_the_child_was_killed() -
         slot.cells[Cell.PID] = os.getpid()
         slot.cells[Cell.STATE] = WorkerState.READY
         slot.begin(1, 123, b"GET /stuck HTTP/1.1")
-        slot.count(200, 5_000_000, 42)
-        slot.count(503, 1_000, 0)
+        count(slot, 200, 5_000_000, 42)
+        count(slot, 503, 1_000, 0)
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
     reading = board.read(1)
@@ -49,7 +50,7 @@ def test_what_a_child_writes_its_parent_reads_even_when_the_child_was_killed() -
 
 def test_a_cleared_slot_remembers_nothing() -> None:
     board = Scoreboard(slots=1, threads=1)
-    board.slot(0).count(200, 1, 1)
+    count(board.slot(0), 200, 1, 1)
     board.slot(0).begin(0, 1, b"x")
     board.clear(0)
     assert board.read(0).requests == 0
@@ -98,15 +99,15 @@ def test_a_time_lies_in_its_bucket_and_buckets_are_narrow(us: int) -> None:
 def test_times_beyond_the_last_bucket_are_counted_in_it(us: int) -> None:
     assert bucket(us) == BUCKETS - 1
     board = Scoreboard(slots=1, threads=1)
-    board.slot(0).count(200, us * 1000, 0)
+    count(board.slot(0), 200, us * 1000, 0)
     assert board.read(0).service_us[BUCKETS - 1] == 1
 
 
 def test_who_did_not_wait_waited_for_nothing_and_who_sent_it_whole_sent_its_first_octet_with_the_rest() -> None:
     board = Scoreboard(slots=1, threads=1)
     slot = board.slot(0)
-    slot.count(200, 5_000_000, 10)
-    slot.count(200, 9_000_000, 10)
+    count(slot, 200, 5_000_000, 10)
+    count(slot, 200, 9_000_000, 10)
     slot.count_wait(3_000_000)
     slot.count_parts(9_000_000, 1_000_000)
     reading = board.read(0)

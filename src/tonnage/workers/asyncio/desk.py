@@ -24,6 +24,7 @@ from tonnage.workers.asyncio.protocol import Client
 from tonnage.workers.asyncio.shell import Shell, Upgrade
 from tonnage.workers.asyncio.stacks import describe
 from tonnage.workers.client import Door
+from tonnage.workers.counts import Counts
 from tonnage.workers.exchange import DateClock
 from tonnage.workers.keepalive import KeepAlive
 from tonnage.workers.leaving import IDLE_S
@@ -53,6 +54,7 @@ class Desk:
         self.application = application
         self.rules = rules
         self.slot = slot
+        self.counts = Counts(slot)
         self.log = log
         self.mounts = mounts
         self.templates: dict[Door, Scope] = {door: mount.template() for door, mount in mounts.items()}
@@ -129,6 +131,7 @@ class Desk:
             while (client := queue.popleft()) is not None:
                 client.begin()
         finally:
+            self.counts.publish()
             if queue:  # or it raised: a fault of ours, which must not be theirs
                 self.loop.call_soon(self._turn)
 
@@ -152,13 +155,19 @@ class Desk:
             self.slot.resume(exchange.row)
             exchange.row = 0
 
+    def count(self, status: str, service_ns: int, sent: int) -> None:
+        """One request is answered. Published with all of its turn, or at once when it was answered later."""
+        self.counts.count(status, service_ns, sent)
+        if not self._queue:
+            self.counts.publish()
+
     def witnessed(self, exchange: Exchange) -> None:
         """It is answered, or will not be."""
         self.no_longer_waits(exchange)
-        slot, service_ns = self.slot, exchange.service_ns
-        slot.count(int(exchange.status[:3] or 499), service_ns, exchange.sent)
+        service_ns = exchange.service_ns
+        self.count(exchange.status, service_ns, exchange.sent)
         if exchange.first_ns:
-            slot.count_parts(service_ns, exchange.first_ns - exchange.began_ns)
+            self.slot.count_parts(service_ns, exchange.first_ns - exchange.began_ns)
         self.tell(exchange)
 
     def tell(self, exchange: witness.Exchange) -> None:
@@ -167,7 +176,7 @@ class Desk:
             self.rules.witness.answered(exchange)
             if not self._flushes:
                 self.flush_soon()
-        requests = self.slot.cells[5]  # Cell.REQUESTS
+        requests = self.counts.requests
         if requests >= self._recycle_at:
             self._recycle_at = math.inf
             self.rules.recycle(f"it has answered {requests} requests (--max-requests)")

@@ -302,7 +302,7 @@ class Client:
         self.transport.write(octets)
         if exchange is None:
             desk.log.debug("refused a request of %s with %s: %s", self.sock_peer, status, problem)
-            desk.slot.count(int(status[:3]), 0, 0)
+            desk.count(status, 0, 0)
             if desk.rules.witness is not None:
                 desk.rules.witness.refused(self, status, sent)
                 desk.flush_soon()

@@ -181,7 +181,7 @@ class WebSocketShell:
         self._transport.write(switch(self._opening, subprotocol, fields, desk.date()))
         self._accepted = True
         self.status, self.fields = SWITCHED, fields
-        desk.slot.count(101, monotonic_ns() - self.began_ns, 0)  # how long it is talked is no service time
+        desk.count(SWITCHED, monotonic_ns() - self.began_ns, 0)  # how long it is talked is no service time
         self._due, self._on_due = math.inf, self._beat
         if self._terms.ping_interval:
             self._due = monotonic() + self._terms.ping_interval
@@ -336,7 +336,7 @@ class WebSocketShell:
         if self._accepted:
             desk.slot.cells[8] += self.sent  # Cell.SENT; the rest was counted by `accept`
         else:
-            desk.slot.count(int(self.status[:3] or 499), self.service_ns, self.sent)
+            desk.count(self.status, self.service_ns, self.sent)
         desk.tell(self)
         closed = self._websocket.closed
         self._dismiss(*((closed.code, closed.reason) if self._accepted and closed is not None else (1006, "")))
