@@ -2,21 +2,19 @@
 more; what nobody planned does, and its clients see it.
 """
 
-import json
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from tests.live.crowds import Seen, crowd, during
+from tests.live.crowds import crowd
 from tests.live.databases import OWNER, Postgres, postgresql
-from tests.live.server import run, serve
-from tests.unit.capacity.plans import footprint
+from tests.live.plans import census, planned, write_site
+from tests.live.server import serve
 
 LIMIT, RESERVED = 20, 3
 REFUSED = r"too many clients|remaining connection slots"  # SQLSTATE 53300, in its two wordings
@@ -58,9 +56,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    (tmp_path / "site_.py").write_text(SITE)
-    (tmp_path / "fp.json").write_text(json.dumps(footprint(cpu_s=0.003, waiting_share=0.95).as_object()))
-    return tmp_path
+    return write_site(tmp_path, SITE)
 
 
 @pytest.fixture
@@ -74,33 +70,20 @@ def owner(server: Postgres) -> psycopg.Connection:
     return psycopg.connect(host=str(server.directory), user=OWNER, dbname="postgres", autocommit=True)
 
 
-@contextmanager
-def census(watcher: psycopg.Connection) -> Iterator[Seen]:
-    """How many connections of the site there are, looked at over and over until the block ends."""
-    seen = Seen()
-
-    def look() -> None:
-        row = watcher.execute("select count(*) from pg_stat_activity where usename = 'site'").fetchone()
-        assert row is not None
-        seen.add(int(row[0]))
-
-    with during(look):
-        yield seen
+def of_the_site(watcher: psycopg.Connection) -> int:
+    row = watcher.execute("select count(*) from pg_stat_activity where usename = 'site'").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
-def planned(site: Path, postgres: Postgres, *words: str) -> dict[str, Any]:
-    done = run(
-        "plan", "site_", "--footprint", "fp.json", "--json", *words, cwd=site, env={"SOCKET": str(postgres.directory)}
-    )
-    assert done.code == 0, done.output
-    found = json.loads(done.stdout)
-    return {"binds": found["binding"], **found["settings"], **found["databases"][0]}
+def environment(server: Postgres) -> dict[str, str]:
+    return {"SOCKET": str(server.directory)}
 
 
 def test_the_plan_reads_the_limit_from_the_server_itself_and_who_else_is_there(
     site: Path, postgres: Postgres, watcher: psycopg.Connection
 ) -> None:
-    found = planned(site, postgres)
+    found = planned(site, environment(postgres))
     assert (found["limit"], found["reserved"], found["taken"], found["binds"]) == (LIMIT, RESERVED, 1, "connections")
 
 
@@ -108,12 +91,12 @@ def test_the_plan_reads_the_limit_from_the_server_itself_and_who_else_is_there(
 def test_what_is_planned_never_asks_for_more_than_there_is_also_during_a_reload(
     site: Path, postgres: Postgres, watcher: psycopg.Connection, words: tuple[str, ...]
 ) -> None:
-    plan = planned(site, postgres, *words, "--write", "gunicorn.conf.py")
+    plan = planned(site, environment(postgres), *words, "--write", "gunicorn.conf.py")
     assert (plan["workers"] + 1) * plan["threads"] <= LIMIT - RESERVED - 1
     before = len(postgres.log)
     with (
-        serve("site_", cwd=site, env={"SOCKET": str(postgres.directory)}) as server,
-        census(watcher) as connections,
+        serve("site_", cwd=site, env=environment(postgres)) as server,
+        census(partial(of_the_site, watcher)) as connections,
         crowd(server) as statuses,
     ):
         connections.wait_for(plan["workers"] * plan["threads"])
@@ -126,9 +109,8 @@ def test_what_is_planned_never_asks_for_more_than_there_is_also_during_a_reload(
 
 def test_without_the_budget_the_same_load_is_refused_by_the_database(site: Path, postgres: Postgres) -> None:
     before = len(postgres.log)
-    environment = {"SOCKET": str(postgres.directory)}
     with (
-        serve("site_", "--workers", "3", "--threads", "20", cwd=site, env=environment) as server,
+        serve("site_", "--workers", "3", "--threads", "20", cwd=site, env=environment(postgres)) as server,
         crowd(server) as statuses,
     ):
         statuses.wait_for(500)

@@ -2,21 +2,20 @@
 little else, and keeps to it, also during a reload; what nobody planned does not.
 """
 
-import json
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pymysql
 import pytest
 from pymysql.connections import Connection
 
-from tests.live.crowds import Seen, crowd, during
+from tests.live.crowds import crowd
 from tests.live.databases import Mariadb, mariadb
-from tests.live.server import run, serve
-from tests.unit.capacity.plans import footprint
+from tests.live.plans import census, planned, write_site
+from tests.live.server import serve
 
 LIMIT = 20
 NARROW = 8  # of an account
@@ -47,9 +46,7 @@ def server() -> Iterator[Mariadb]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    (tmp_path / "site_.py").write_text(SITE)
-    (tmp_path / "fp.json").write_text(json.dumps(footprint(cpu_s=0.003, waiting_share=0.95).as_object()))
-    return tmp_path
+    return write_site(tmp_path, SITE)
 
 
 @pytest.fixture
@@ -63,30 +60,15 @@ def owner(server: Mariadb) -> closing[Connection]:
     return closing(pymysql.connect(unix_socket=str(server.socket), user="root", autocommit=True))
 
 
-@contextmanager
-def census(watcher: Connection) -> Iterator[Seen]:
-    """How many connections of the site there are, looked at over and over until the block ends."""
-    seen = Seen()
-
-    def look() -> None:
-        with watcher.cursor() as cursor:
-            cursor.execute("select count(*) from information_schema.processlist where user = 'site'")
-            ((number,),) = cursor.fetchall()
-            seen.add(int(number))
-
-    with during(look):
-        yield seen
+def of_the_site(watcher: Connection) -> int:
+    with watcher.cursor() as cursor:
+        cursor.execute("select count(*) from information_schema.processlist where user = 'site'")
+        ((number,),) = cursor.fetchall()
+        return int(number)
 
 
 def environment(server: Mariadb, account: str = "site") -> dict[str, str]:
     return {"SOCKET": str(server.socket), "ACCOUNT": account}
-
-
-def planned(site: Path, environ: dict[str, str], *words: str) -> dict[str, Any]:
-    done = run("plan", "site_", "--footprint", "fp.json", "--json", *words, cwd=site, env=environ)
-    assert done.code == 0, done.output
-    found = json.loads(done.stdout)
-    return {"binds": found["binding"], **found["settings"], **found["databases"][0]}
 
 
 def test_an_account_without_privileges_learns_the_limit_and_who_else_is_there(
@@ -110,7 +92,11 @@ def test_what_is_planned_never_asks_for_more_than_there_is_also_during_a_reload(
     environ = environment(server)
     plan = planned(site, environ, "--threads", "4", "--write", "gunicorn.conf.py")
     assert (plan["workers"] + 2) * plan["threads"] <= LIMIT - 1
-    with serve("site_", cwd=site, env=environ) as running, census(watcher) as connections, crowd(running) as statuses:
+    with (
+        serve("site_", cwd=site, env=environ) as running,
+        census(partial(of_the_site, watcher)) as connections,
+        crowd(running) as statuses,
+    ):
         connections.wait_for(plan["workers"] * plan["threads"])
         running.signal(signal.SIGHUP)
         running.log.wait_for("Generation 2 has taken over")
