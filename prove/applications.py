@@ -97,8 +97,12 @@ def slow(import_s: float) -> str:
 
 
 def write(directory: Path, source: str, version: str) -> None:
-    """Each file at once, as a deploy does: nobody ever imports half of it."""
     for name, text in (("version", version), ("app.py", source)):
-        fresh = directory / f"{name}.new"
-        fresh.write_text(text)
-        fresh.rename(directory / name)
+        put(directory / name, text)
+
+
+def put(path: Path, text: str) -> None:
+    """At once, as a deploy does: nobody ever imports half of it."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(text)
+    fresh.rename(path)

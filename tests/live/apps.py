@@ -4,6 +4,8 @@ import os
 import select
 from pathlib import Path
 
+from prove.applications import put
+
 # Tells what it was asked; the last line is the reason for most of it: PEP 3333 says what must be in there.
 ECHO = """
 import hashlib, json
@@ -81,8 +83,8 @@ def application(environ, start_response):
 
 def write_app(directory: Path, source: str) -> Path:
     """The directory to serve `app` from."""
-    (directory / "app.py").write_text(source)
-    (directory / "gates.py").write_text(GATES)
+    put(directory / "app.py", source)
+    put(directory / "gates.py", GATES)
     return directory
 
 

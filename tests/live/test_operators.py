@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from prove.applications import put
 from tests.live.apps import HELD, HELLO, Gate, write_app
 from tests.live.server import PATIENCE_S, Ended, command, run, serve
 
@@ -89,7 +90,7 @@ def test_a_reload_that_comes_to_nothing_says_why_and_the_old_code_serves(
 ) -> None:
     write_app(tmp_path, HELLO)
     with serve("app", *CONTROL, cwd=tmp_path, tracebacks=True) as server:
-        (tmp_path / file).write_text(text)
+        put(tmp_path / file, text)
         done = ask("reload", cwd=tmp_path)
         assert done.code == 1
         assert why in done.output

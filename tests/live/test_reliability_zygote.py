@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+from prove.applications import put
 from tests.live.apps import PID, write_app
 from tests.live.server import serve
 
@@ -26,7 +27,7 @@ def test_a_release_that_is_broken_is_given_up_and_the_next_worker_is_of_the_one_
     write_app(tmp_path, PID)
     with serve("app", "--preload", *workers, cwd=tmp_path, tracebacks=True) as server:
         victim = int(server.get().text)
-        (tmp_path / "app.py").write_text("import a_module_that_this_release_forgot\n")
+        put(tmp_path / "app.py", "import a_module_that_this_release_forgot\n")
         server.signal(signal.SIGHUP)
         server.log.wait_for("Generation 2 is given up, generation 1 serves on")
         os.kill(victim, signal.SIGKILL)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from prove.applications import put
 from tests.live.apps import HELLO, Gate, write_app
 from tests.live.manager import Manager
 from tests.live.server import PATIENCE_S, TCP, command, serve, start
@@ -119,7 +120,7 @@ def test_one_that_comes_to_nothing_ends_as_well(tmp_path: Path, manager: Manager
     write_app(tmp_path, HELLO)
     with serve("app", cwd=tmp_path, env=manager.environ, tracebacks=True) as server:
         manager.hears("READY")
-        (tmp_path / file).write_text(text)
+        put(tmp_path / file, text)
         server.signal(signal.SIGHUP)
         manager.hears("RELOADING")
         manager.hears("READY")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prove.applications import put
 from tests.live.apps import ECHO, HELD, HELLO, Gate, write_app
 from tests.live.secure import Authority, SecureWire, visited
 from tests.live.server import Running, run, serve
@@ -152,7 +153,7 @@ def test_tls_is_switched_on_and_off_by_a_reload(site: Path, authority: Authority
 
 
 def test_a_session_of_one_worker_is_resumed_by_every_other(site: Path, authority: Authority) -> None:
-    (site / "app.py").write_text(ECHO.replace("told |=", 'import os; told["pid"] = os.getpid(); told |='))
+    put(site / "app.py", ECHO.replace("told |=", 'import os; told["pid"] = os.getpid(); told |='))
     with serve("app", *authority.flags, "--workers", "3", cwd=site) as running:
         running.log.wait_for("Booting worker", times=3)
         context = authority.trust()

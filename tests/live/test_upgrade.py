@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from prove.applications import put
 from tests.live.apps import HELLO, write_app
 from tests.live.manager import Manager
 from tests.live.server import Ended, Running, run, serve
@@ -54,7 +55,7 @@ def test_when_the_new_one_does_not_come_up_nothing_has_changed(tmp_path: Path, f
     write_app(tmp_path, HELLO)
     words = ["--control-socket", "control"]
     with serve("app", *words, "--pid", "server.pid", cwd=tmp_path, tracebacks=True) as server:
-        (tmp_path / file).write_text(text)
+        put(tmp_path / file, text)
         done = run("upgrade", *words, cwd=tmp_path)
         assert done.code == 1
         assert f"not upgraded, supervisor {server.pid} serves on: " in done.stderr
