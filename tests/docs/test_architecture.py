@@ -52,7 +52,8 @@ def test_every_directory_that_is_named_exists() -> None:
 @pytest.mark.parametrize("name", [str(MAP), "CONTRIBUTING.md"])
 def test_the_picture_of_the_layers_is_the_contract(name: str) -> None:
     contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
-    wanted = [layer for layer in contract if not layer.startswith("(")]  # in parentheses: they do not exist yet
+    there = [[name for name in layer.split(" | ") if not name.startswith("(")] for layer in contract]  # or not yet
+    wanted = [" | ".join(names) for names in there if names]
     pictured = re.findall(r"^ {4} *(\w+(?: \| \w+)*)(?: {2}.*)?$", page(name).text, re.MULTILINE)
     start = pictured.index(wanted[0])
     assert pictured[start : start + len(wanted)] == wanted
