@@ -12,6 +12,7 @@ import socket
 import stat
 import sys
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from tonnage.config.values import TcpAddress
 
 TASKS = Path("/proc/self/task")
 DESCRIPTORS = Path("/proc/self/fd")
+LEAVING_S = 0.1  # Thread.join() returns before the kernel has taken the thread away
 
 
 def what_does_not_survive(ours: Collection[int] = ()) -> list[str]:
@@ -33,9 +35,17 @@ def _threads() -> Iterator[str]:
         kind = f"{type(thread).__module__}.{type(thread).__qualname__}"
         yield f"the thread {thread.name!r} ({kind}) runs in the zygote only; start it in the post_fork hook instead"
     with suppress(OSError):
-        native = len(list(TASKS.iterdir())) - 1 - len(named)
-        if native > 0:
-            yield f"{native} thread{'s' * (native > 1)} of compiled code run in the zygote only, and may hold locks"
+        if (native := _native()) > 0:
+            what = "1 thread of compiled code runs" if native == 1 else f"{native} threads of compiled code run"
+            yield f"{what} in the zygote only, and may hold locks"
+
+
+def _native() -> int:
+    """Threads that Python does not know. One that has been joined may be in the kernel a moment longer: it gets it."""
+    until = time.monotonic() + LEAVING_S
+    while (native := len(list(TASKS.iterdir())) - threading.active_count()) > 0 and time.monotonic() < until:
+        time.sleep(0.005)
+    return native
 
 
 def _sockets(ours: Collection[int]) -> Iterator[str]:
