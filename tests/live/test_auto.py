@@ -43,10 +43,10 @@ def wait_for_workers(server: Running, count: int) -> None:
 @pytest.mark.parametrize(
     ("memory_mib", "cpus", "app_mib", "workers", "by"),
     [
-        (128, 0.5, 36, 1, "memory"),
-        (128, 1.5, 36, 1, "memory"),
+        (128, 0.5, 32, 1, "memory"),
+        (128, 1.5, 32, 1, "memory"),
         (256, 0.5, 20, 2, "CPU"),
-        (256, 1.0, 58, 2, "memory"),
+        (256, 1.0, 55, 2, "memory"),
         (512, 1.0, 20, 3, "CPU"),
         (512, 1.5, 96, 3, "memory"),
     ],
@@ -74,7 +74,7 @@ def test_an_asgi_application_gets_one_worker_for_a_cpu(tmp_path: Path, monkeypat
             assert chosen(server) == (1, "CPU")  # a sync worker would be one of three
 
 
-@pytest.mark.parametrize(("memory_mib", "app_mib"), [(128, 36), (256, 58)])
+@pytest.mark.parametrize(("memory_mib", "app_mib"), [(128, 32), (256, 55)])
 def test_two_more_than_memory_carries_are_killed_as_was_predicted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_mib: int, app_mib: int
 ) -> None:

@@ -72,3 +72,23 @@ def test_one_that_somebody_else_killed_is_proven_not_to_be(tmp_path: Path, cell:
         (said,) = server.log.wait_for(r"\[ERROR\] Worker .* was killed by SIGKILL.*")
         assert f"Not by the kernel's out-of-memory killer: oom_kill in {cell.directory}" in said[0]
         assert server.get().text == "modest"
+
+
+LIBRARY = """
+import sys
+BEFORE = " ".join(sorted({"asyncio", "http.client", "ssl"} & set(sys.modules)))
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [BEFORE.encode()]
+"""
+
+
+@pytest.mark.parametrize(("flags", "found"), [((), b"asyncio http.client ssl"), (("--preload",), b"")])
+def test_workers_share_what_applications_import_of_the_standard_library(
+    tmp_path: Path, flags: tuple[str, ...], found: bytes
+) -> None:
+    """With a zygote they share what the application imports, so nobody imports more than that."""
+    write_app(tmp_path, LIBRARY)
+    with serve("app", *flags, cwd=tmp_path) as server:
+        assert server.get().body == found

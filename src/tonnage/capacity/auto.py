@@ -134,8 +134,10 @@ def _origin(term: Term, facts: Facts, warm: Warm) -> str:
         return f"{limit.name}, {limit.source}; {rule}"
     if term.name == "memory" and facts.memory.binding is not None:
         limit = facts.memory.binding
-        shared = ", if it writes to 30 % of what it shares with the zygote" if warm.preload else ""
-        return f"{limit.name}, {limit.source}; a worker takes {mib(warm.further or warm.first or 0)}{shared}"
+        takes = mib(warm.further or warm.first or 0)
+        parent = "zygote" if warm.preload else "supervisor"
+        shared = f", if it writes to 30 % of what it shares with the {parent}" if warm.further is not None else ""
+        return f"{limit.name}, {limit.source}; a worker takes {takes}{shared}"
     return term.what
 
 

@@ -42,6 +42,7 @@ from tonnage.supervisor.facts import (
     WorkerExited,
 )
 from tonnage.supervisor.herald import Herald
+from tonnage.supervisor.library import import_library
 from tonnage.supervisor.observer import Observer
 from tonnage.supervisor.orders import (
     Abort,
@@ -138,6 +139,8 @@ class Supervisor:
             self._log.info("Using worker: %s", settings.worker_class)
         set_title("supervisor", settings.proc_name)
         self._count_changed(self._state.want, None)
+        if self._releases.current.load is None:
+            import_library()
         gc.collect()
         gc.freeze()  # the collector of a worker then leaves the pages alone that it shares with us
         try:

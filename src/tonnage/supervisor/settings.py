@@ -74,7 +74,7 @@ class Warm:
     """What there is when the first worker of a generation is ready. Octets of PSS, which can be added up."""
 
     first: int | None  # that worker; None: the kernel does not show it
-    further: int | None  # of it, what the next one is going to take again: all that is in no file
+    further: int | None  # what the next one is going to take, beside what it shares
     server: int  # supervisor, and the zygote of its generation
     all: int  # supervisor, zygotes and workers, those of another generation or of the supervisor before us included
     preload: bool
