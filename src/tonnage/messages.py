@@ -47,7 +47,8 @@ class Drain:
 
     grace_s: float  # afterwards it is killed
     delay_s: float = 0.0  # go on accepting for so long, and announce every close
-    serve_queue: bool = False  # the server stops: nobody else will take what waits in the accept queue
+    serve_queue: bool = False  # nobody else will take what waits in the accept queue
+    doors: list[int] | None = None  # numbers of the listeners to go on with, others are left at once; None: all
 
 
 @dataclass(frozen=True, slots=True)

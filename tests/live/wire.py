@@ -61,7 +61,11 @@ class Wire:
     def __init__(self, address: Address, timeout_s: float) -> None:
         self.sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.sock.settimeout(timeout_s)
-        self.sock.connect(address)
+        try:
+            self.sock.connect(address)
+        except OSError:
+            self.sock.close()
+            raise
         self._left = b""  # received and not yet asked for
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tonnage.supervisor import generations, pacing, recycling
-from tonnage.supervisor.leaving import let_go
+from tonnage.supervisor.leaving import let_go, stay
 from tonnage.supervisor.orders import Hatch, Order, Spawn
 from tonnage.supervisor.state import NEVER, NO_SLOT, Phase, Record, State
 
@@ -32,7 +32,7 @@ def start_due(state: State, now: float) -> float:
 
 def _shrink(state: State, now: float) -> Iterator[Order]:
     while (worker := _next_to_leave(state)) is not None:
-        yield let_go(state, worker, now)
+        yield stay(state, worker, now) if generations.is_last_there(state, worker) else let_go(state, worker, now)
 
 
 def _next_to_leave(state: State) -> Record | None:

@@ -37,6 +37,7 @@ class Released:
 
     rules: Rules
     want: int  # 0: to be found out
+    moves: bool = False  # it does not listen where the generation that serves does
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,42 @@ from __future__ import annotations
 
 from tonnage.supervisor import pacing
 from tonnage.supervisor.facts import Released
-from tonnage.supervisor.leaving import quit_now
-from tonnage.supervisor.orders import Adopt, Forget, Order, Proven, ReloadAbandoned, TookOver, WantChanged
-from tonnage.supervisor.state import NEVER, Generation, Phase, State, within
+from tonnage.supervisor.leaving import quit_now, stay_no_longer
+from tonnage.supervisor.orders import (
+    Adopt,
+    Forget,
+    LeaveListeners,
+    Order,
+    Proven,
+    ReloadAbandoned,
+    TookOver,
+    WantChanged,
+)
+from tonnage.supervisor.state import NEVER, Generation, Phase, Record, State, within
 
 CRASHES = 2  # one may be bad luck
 
 
-def begin(state: State, fact: Released) -> list[Order]:
+def begin(state: State, fact: Released, now: float) -> list[Order]:
     if state.current.took_over_at != NEVER:
         state.previous = state.generation
     old = state.want
     state.newest += 1
     want = fact.want or old or state.rested_from  # found out again, but from where it stands
-    state.generations[state.newest] = Generation(state.newest, fact.rules, within(fact.rules, want), fact.want > 0)
+    state.generations[state.newest] = Generation(
+        state.newest, fact.rules, within(fact.rules, want), fact.want > 0, moves=fact.moves
+    )
     state.generation = state.newest
-    return [Adopt(state.newest), *_want_changed(state, old)]
+    return [Adopt(state.newest), *_want_changed(state, old), *stay_no_longer(state, now)]
+
+
+def is_last_there(state: State, worker: Record) -> bool:
+    """Nobody else of its generation serves, and those who took over from it listen elsewhere."""
+    if worker.generation == state.generation:
+        return False
+    if not (state.current.moves or state.generations[worker.generation].moves):
+        return False
+    return not any(other.generation == worker.generation and other is not worker for other in state.live)
 
 
 def failed(state: State, number: int, *, steady: bool) -> list[Order]:
@@ -90,6 +110,9 @@ def forget(state: State, now: float) -> list[Order]:
     """Those that nothing can go back to: first their zygotes, and with the last worker everything."""
     orders: list[Order] = []
     for number in [number for number in state.generations if number not in _kept(state)]:
+        if state.generations[number].listens:
+            state.generations[number].listens = False
+            orders.append(LeaveListeners(number))
         zygotes = [zygote for zygote in state.zygotes.values() if zygote.generation == number]
         orders += [quit_now(zygote, now) for zygote in zygotes if zygote.phase in (Phase.BOOTING, Phase.READY)]
         if not zygotes and not any(worker.generation == number for worker in state.workers.values()):

@@ -10,13 +10,28 @@ STACKS_S = 1.0  # faulthandler writes in microseconds, once the process is sched
 UP = (Mode.STARTING, Mode.SERVING)
 
 
-def let_go(state: State, worker: Record, now: float, *, delay_s: float = 0.0, serve_queue: bool = False) -> Order:
+def let_go(
+    state: State, worker: Record, now: float, *, delay_s: float = 0.0, serve_queue: bool = False, stays: bool = False
+) -> Order:
     if worker.phase is Phase.BOOTING:  # nothing is in flight; unless it is ready, and we have not read that yet
         quit_now(worker, now)
         return Quit(worker.age, gently=True)
     grace_s = state.generations[worker.generation].rules.graceful_timeout_s
     worker.phase, worker.deadline = Phase.DRAINING, now + delay_s + grace_s
-    return Drain(worker.age, grace_s, delay_s, serve_queue)
+    worker.stays = stays
+    return Drain(worker.age, grace_s, delay_s, serve_queue, stays)
+
+
+def stay(state: State, worker: Record, now: float) -> Order:
+    """The last at addresses that are given up serves there for as long as they may be needed again."""
+    proves_itself = worker.generation == state.good != state.generation
+    delay_s = state.rules.bake_s if proves_itself else 0.0
+    return let_go(state, worker, now, delay_s=delay_s, serve_queue=True, stays=True)
+
+
+def stay_no_longer(state: State, now: float) -> list[Order]:
+    """It holds a slot of the scoreboard, and memory, that the next generation needs."""
+    return [let_go(state, worker, now, serve_queue=True) for worker in state.workers.values() if worker.is_staying]
 
 
 def drains(state: State, worker: Record, now: float) -> None:
@@ -56,8 +71,9 @@ def stop(state: State, now: float, *, quick: bool) -> list[Order]:
     for worker in state.workers.values():
         if quick and worker.phase in (Phase.BOOTING, Phase.READY, Phase.DRAINING):
             orders.append(quit_now(worker, now))
-        elif not quick and worker.phase in (Phase.BOOTING, Phase.READY):
-            orders.append(let_go(state, worker, now, delay_s=delay_s, serve_queue=not state.has_heir))
+        elif not quick and (worker.phase in (Phase.BOOTING, Phase.READY) or worker.is_staying):
+            serve_queue = worker.is_staying or not state.has_heir
+            orders.append(let_go(state, worker, now, delay_s=delay_s, serve_queue=serve_queue))
     return orders + [quit_now(zygote, now) for zygote in state.zygotes.values() if zygote.phase is not Phase.QUITTING]
 
 

@@ -23,7 +23,7 @@ from tonnage.hooks import ServerHook
 from tonnage.supervisor.admin import Admin, Pages
 from tonnage.supervisor.control import Control, Where, heir
 from tonnage.supervisor.counsel import Advise
-from tonnage.supervisor.cradle import guard
+from tonnage.supervisor.cradle import Member, guard
 from tonnage.supervisor.crew import Crew
 from tonnage.supervisor.evidence import Evidence
 from tonnage.supervisor.facts import (
@@ -54,6 +54,7 @@ from tonnage.supervisor.orders import (
     Forget,
     Hatch,
     Kill,
+    LeaveListeners,
     NotReloaded,
     NotUpgraded,
     Order,
@@ -213,7 +214,7 @@ class Supervisor:
         match order:
             case Spawn() | Hatch() | Drain() | Quit() | Abort() | Kill():
                 self._steer(order)
-            case ReadRelease() | Adopt() | Forget() | CloseListeners():
+            case ReadRelease() | Adopt() | Forget() | LeaveListeners() | CloseListeners():
                 self._change(order)
             case StartHeir():
                 self._start_heir()
@@ -231,7 +232,7 @@ class Supervisor:
             case _:
                 self._say(order)
 
-    def _change(self, order: ReadRelease | Adopt | Forget | CloseListeners) -> None:
+    def _change(self, order: ReadRelease | Adopt | Forget | LeaveListeners | CloseListeners) -> None:
         match order:
             case ReadRelease():
                 self._read_release()
@@ -241,6 +242,8 @@ class Supervisor:
                     self._hook("on_reload", self._releases.current.hooks.on_reload)
             case Forget(generation):
                 self._releases.forget(generation)
+            case LeaveListeners(generation):
+                self._releases.leave_listeners(generation)
             case CloseListeners():
                 self._releases.close()
 
@@ -293,8 +296,9 @@ class Supervisor:
                     self._facts.append(fact)
             case Hatch():
                 self._facts.append(crew.hatch(order))
-            case Drain(age, grace_s, delay_s, serve_queue):
-                if not crew.tell(age, messages.Drain(grace_s, delay_s, serve_queue)):
+            case Drain(age, grace_s, delay_s, serve_queue, stays):
+                doors = self._left_to(crew.members[age], delay_s) if stays else None
+                if not crew.tell(age, messages.Drain(grace_s, delay_s, serve_queue, doors)):
                     crew.signal(age, signal.SIGTERM)
             case Quit(age, gently):
                 if not crew.tell(age, messages.Quit(gently)) or crew.is_loading(age):
@@ -304,6 +308,15 @@ class Supervisor:
                 crew.signal(age, signal.SIGABRT)
             case Kill(age):
                 self._facts.extend(crew.kill(age))
+
+    def _left_to(self, worker: Member, delay_s: float) -> list[int]:
+        """The numbers of its listeners at which the current generation does not listen."""
+        listeners = worker.cradle.listeners
+        doors = [number for number, each in enumerate(listeners) if each not in self._releases.listeners]
+        if doors and delay_s:
+            urls = ", ".join(listeners[number].url for number in doors)
+            self._log.info("Worker (pid: %d) goes on at %s for %g s (--reload-bake)", worker.pid, urls, delay_s)
+        return doors
 
     def _say(self, event: Report | Abort) -> None:
         said = report(event, self._names)

@@ -27,6 +27,7 @@ class Drain:
     grace_s: float
     delay_s: float = 0.0
     serve_queue: bool = False  # nobody else will take what waits in the accept queue
+    stays: bool = False  # for `delay_s` it goes on where those who took over do not listen, and nowhere else
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,13 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveListeners:
+    """Those of ours that only this generation has. Its workers have their own copies, as with CloseListeners."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReopenLogs:
     """Ours, and those of every worker."""
 
@@ -129,6 +137,7 @@ Deed = (
     | ReadRelease
     | Adopt
     | Forget
+    | LeaveListeners
     | ReopenLogs
     | Announce
     | CloseListeners

@@ -111,7 +111,7 @@ def _asked(state: State, fact: Asked, now: float) -> list[Order]:
         case ScaleAsked(by) if state.mode in UP:
             return _scale(state, by)
         case Released() if state.mode in UP:
-            return generations.begin(state, fact)
+            return generations.begin(state, fact, now)
         case ReloadAsked():
             return [ReadRelease()] if state.mode in UP else [NotReloaded()]
     return []

@@ -72,7 +72,8 @@ class Releases:
         for note in cradle.release.notes:
             self.log.info("Reload: %s", note)
         self._incoming.append(cradle)
-        return Released(cradle.rules, cradle.release.settings.workers)
+        moves = {id(each) for each in cradle.listeners} != {id(each) for each in self.listeners}
+        return Released(cradle.rules, cradle.release.settings.workers, moves)
 
     def _read(self) -> Cradle:
         cradle = self._cradle(self._loadable(self._reload()))
@@ -96,6 +97,9 @@ class Releases:
         self._generation = generation
         self._show()
         return is_new
+
+    def leave_listeners(self, generation: int) -> None:
+        self.berths.leave(self.cradles[generation].listeners)
 
     def forget(self, generation: int) -> None:
         self.berths.leave(self.cradles.pop(generation).listeners)

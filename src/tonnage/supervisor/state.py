@@ -62,6 +62,11 @@ class Record:
     phase: Phase = Phase.BOOTING
     ready_at: float = NEVER
     tired: str = ""  # why it is to be replaced
+    stays: bool = False  # drains, but goes on listening until the generation that took over has proved itself
+
+    @property
+    def is_staying(self) -> bool:
+        return self.stays and self.phase is Phase.DRAINING
 
 
 @dataclass(slots=True)
@@ -73,6 +78,8 @@ class Generation:
     pace: Pace = field(default_factory=Pace)
     took_over_at: float = NEVER  # since when every worker that is wanted is of it
     crashes: int = 0  # of its workers and its zygote, until it is proven
+    moves: bool = False  # it listens elsewhere than the generation before it
+    listens: bool = True  # the supervisor holds its listeners
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from time import monotonic_ns
 from typing import Protocol
 
@@ -41,6 +41,7 @@ class Service(Protocol):
     def watch(self, fd: int, react: Callable[[], None]) -> None: ...
     def unwatch(self, fd: int) -> None: ...
     def run(self) -> None: ...
+    def keep_doors(self, numbers: Collection[int]) -> None: ...
     def drain(self, grace_s: float, delay_s: float = 0.0, *, serve_queue: bool = False) -> None: ...
     def quit(self) -> None: ...
     def close(self) -> None: ...
@@ -160,6 +161,8 @@ class Lifecycle:
         assert self.service is not None
         self.facade.alive = False
         self.seat.scoreboard.slot(self.seat.slot).cells[Cell.STATE] = WorkerState.DRAINING
+        if order.doors is not None:
+            self.service.keep_doors(order.doors)
         self.service.drain(order.grace_s, order.delay_s, serve_queue=order.serve_queue)
 
     def _quit(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Protocol
@@ -54,6 +54,7 @@ class Reception:
     ) -> None:  # fmt: skip
         """`crowd` is told of accept queues with more than one in them: which listener, how many, in which second."""
         self.doors = {door.fileno(): door for door in doors}
+        self._numbers = {door.fileno(): number for number, door in enumerate(doors)}
         self._poller = poller
         self._has_room = has_room
         self._welcome = welcome
@@ -78,10 +79,13 @@ class Reception:
 
     def close(self) -> None:
         """For good. The kernel goes on taking connections in for whoever holds a listener, serving them or not."""
+        self.keep(())
+
+    def keep(self, numbers: Collection[int]) -> None:
+        """Close the others for good."""
         self.pause()
-        for door in self.doors.values():
-            door.close()
-        self.doors.clear()
+        for fd in [fd for fd in self.doors if self._numbers[fd] not in numbers]:
+            self.doors.pop(fd).close()
 
     def pause(self) -> None:
         """Until the next `review`."""
@@ -149,7 +153,7 @@ class Reception:
             self._ask_at = now + ASK_S
             with suppress(OSError):  # the kernel does not say
                 taken = max(taken, accept_queue(door.sock).waiting)
-        self._crowd(list(self.doors).index(door.fileno()), taken, int(now))
+        self._crowd(self._numbers[door.fileno()], taken, int(now))
 
     def _cannot_accept(self, exc: OSError) -> None:
         if exc.errno not in OUT_OF_FILES:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from time import monotonic, monotonic_ns
 
@@ -96,6 +96,10 @@ class Loop:
                     self._others[fd]()
             self._end_turn()
         self.dispatch.close()
+
+    def keep_doors(self, numbers: Collection[int]) -> None:
+        """Listen at these alone, numbered as the listeners are, and never again at the others."""
+        self._reception.keep(numbers)
 
     def drain(self, grace_s: float, delay_s: float = 0.0, *, serve_queue: bool = False) -> None:
         """Leave, as leaving.py says; then `run` returns. A stop may follow a recycling, and then counts."""

@@ -1,8 +1,23 @@
 """One generation takes over from another."""
 
+from dataclasses import replace
+
 from tests.unit.supervisor.world import World, only
-from tonnage.supervisor.facts import ReloadAsked, ScaleAsked, StopAsked, WorkerExited, WorkerReady
-from tonnage.supervisor.orders import CloseListeners, Crashed, Drain, Quit, ReloadAbandoned, Spawn, TookOver
+from tonnage.supervisor.facts import Released, ReloadAsked, ScaleAsked, StopAsked, Tick, WorkerExited, WorkerReady
+from tonnage.supervisor.orders import (
+    CloseListeners,
+    Crashed,
+    Drain,
+    Forget,
+    LeaveListeners,
+    Left,
+    Proven,
+    Quit,
+    ReloadAbandoned,
+    Spawn,
+    TookOver,
+)
+from tonnage.supervisor.policy import step
 
 
 def test_the_new_worker_is_ready_before_the_old_one_drains() -> None:
@@ -70,3 +85,69 @@ def test_old_workers_that_die_in_a_reload_are_replaced_by_new_ones() -> None:
     world = World(want=2).serving()
     world.tell(ReloadAsked())
     assert world.tell(WorkerExited(1, -9))[-1] == Spawn(4, 0, 2)
+
+
+def moving(world: World, *, bake_s: float = 30.0) -> World:
+    """The next reload listens at another address."""
+    world.release = Released(replace(world.rules, bake_s=bake_s), world.want, moves=True)
+    return world
+
+
+def test_the_last_worker_at_an_address_that_is_left_serves_there_until_the_new_generation_is_proven() -> None:
+    world = moving(World(want=2).serving())
+    world.tell(ReloadAsked())
+    assert world.tell(WorkerReady(3)) == [Drain(1, 30.0)], "the other one is still there"
+    world.tell(WorkerExited(1, 0))
+    assert world.tell(WorkerReady(4)) == [Drain(2, 30.0, 30.0, serve_queue=True, stays=True), TookOver(2, 30.0)]
+    assert world.wait_until_due() == [Proven(2, 30.0)]
+    assert world.state.workers[2].deadline == world.now + 30.0, "it has its grace from then on"
+    assert world.tell(WorkerExited(2, 0))[0] == Left(2, 0, asked=True)
+
+
+def test_without_a_bake_it_serves_who_waits_and_goes() -> None:
+    world = moving(World(want=1).serving(), bake_s=0.0)
+    world.tell(ReloadAsked())
+    assert world.tell(WorkerReady(2)) == [Drain(1, 30.0, serve_queue=True, stays=True), TookOver(2, 0.0)]
+
+
+def test_listeners_that_nobody_needs_again_are_left_before_the_last_worker_is_gone() -> None:
+    world = moving(World(want=1).serving())
+    world.tell(ReloadAsked())
+    world.tell(WorkerReady(2))
+    world.now += 30.0
+    orders = step(world.state, Tick(), world.now)
+    assert only(orders, LeaveListeners, Forget) == [LeaveListeners(1)]
+    assert only(step(world.state, WorkerExited(1, 0), world.now), LeaveListeners, Forget) == [Forget(1)]
+
+
+def test_a_stop_does_not_wait_for_the_worker_that_stays() -> None:
+    world = moving(World(want=1).serving())
+    world.tell(ReloadAsked())
+    world.tell(WorkerReady(2))
+    orders = world.tell(StopAsked())
+    assert only(orders, Drain) == [Drain(1, 30.0, serve_queue=True), Drain(2, 30.0, serve_queue=True)]
+
+
+def test_the_next_reload_does_not_wait_for_the_worker_that_stays() -> None:
+    world = moving(World(want=1).serving())
+    world.tell(ReloadAsked())
+    world.tell(WorkerReady(2))
+    assert only(world.tell(ReloadAsked()), Drain) == [Drain(1, 30.0, serve_queue=True)]
+
+
+def test_an_address_of_a_generation_that_is_given_up_is_left_at_once() -> None:
+    world = moving(World(want=2).serving())
+    world.tell(ReloadAsked(), WorkerReady(3), WorkerExited(1, 0))
+    orders = step(world.state, WorkerExited(3, -11), world.now)
+    assert ReloadAbandoned(2, 1, from_disk=True) in orders
+    assert only(orders, LeaveListeners) == [LeaveListeners(2)]
+
+
+def test_the_last_worker_of_a_generation_that_is_given_up_serves_who_waits_where_nobody_else_will() -> None:
+    world = moving(World(want=2).serving())
+    world.tell(ReloadAsked(), WorkerReady(3), WorkerExited(1, 0))
+    orders = world.fail_boot(4)
+    assert ReloadAbandoned(2, 1, from_disk=True) in orders
+    (spawned,) = only(orders, Spawn)
+    assert isinstance(spawned, Spawn)
+    assert only(world.tell(WorkerReady(spawned.age)), Drain) == [Drain(3, 30.0, serve_queue=True, stays=True)]

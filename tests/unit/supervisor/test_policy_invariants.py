@@ -154,9 +154,9 @@ class Supervised(RuleBasedStateMachine):
     def scale(self, by: int) -> None:
         self.tell(ScaleAsked(by))
 
-    @rule(rules=RULES, want=st.integers(1, 4))
-    def reload(self, rules: Rules, want: int) -> None:
-        self.world.release = Released(rules, want)
+    @rule(rules=RULES, want=st.integers(1, 4), moves=st.booleans())
+    def reload(self, rules: Rules, want: int, *, moves: bool) -> None:
+        self.world.release = Released(rules, want, moves)
         self.tell(ReloadAsked())
 
     @rule()

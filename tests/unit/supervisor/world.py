@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tonnage.supervisor.facts import Fact, Released, Tick, WorkerBootFailed, WorkerExited, WorkerForked, WorkerReady
-from tonnage.supervisor.orders import Adopt, Forget, Order, ReadRelease, Spawn
+from tonnage.supervisor.orders import Adopt, Forget, LeaveListeners, Order, ReadRelease, Spawn
 from tonnage.supervisor.policy import step, wake_at
 from tonnage.supervisor.state import NEVER, Rules, first
 
@@ -26,7 +26,7 @@ class World:
         queue = list(facts)
         while queue:
             orders = step(self.state, queue.pop(0), self.now)
-            done += [order for order in orders if not isinstance(order, ReadRelease | Adopt | Forget)]
+            done += [order for order in orders if not isinstance(order, ReadRelease | Adopt | Forget | LeaveListeners)]
             queue[:0] = [self.release for order in orders if isinstance(order, ReadRelease)]
             queue += [WorkerForked(order.age) for order in orders if isinstance(order, Spawn)]
             assert wake_at(self.state, self.now) > self.now, "the loop would spin"

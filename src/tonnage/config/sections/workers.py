@@ -150,7 +150,7 @@ class Workers:
         "--reload-bake",
         kind=SECONDS,
         meaning="How long a new generation must have served before the one it replaced is forgotten; until then a "
-        "crash loop goes back to the old one.",
+        "crash loop goes back to the old one, and one old worker serves each address that is bound no more.",
         why="What is wrong with a release mostly shows within its first requests; the sleeping image costs memory.",
     )
     health_path: str | None = setting(

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from time import monotonic, monotonic_ns
 
@@ -55,6 +55,10 @@ class Loop:
         self._loop.call_soon(self._tick)
         self._loop.run_forever()
         self.beat_s = 0.0
+
+    def keep_doors(self, numbers: Collection[int]) -> None:
+        """Listen at these alone, numbered as the listeners are, and never again at the others."""
+        self._porter.reception.keep(numbers)
 
     def drain(self, grace_s: float, delay_s: float = 0.0, *, serve_queue: bool = False) -> None:
         """Leave, as leaving.py says; then `run` returns. A stop may follow a recycling, and then counts."""
