@@ -18,7 +18,7 @@ def let_go(
         return Quit(worker.age, gently=True)
     grace_s = state.generations[worker.generation].rules.graceful_timeout_s
     worker.phase, worker.deadline = Phase.DRAINING, now + delay_s + grace_s
-    worker.stays = stays
+    worker.stays = stays and delay_s > 0.0
     return Drain(worker.age, grace_s, delay_s, serve_queue, stays)
 
 
