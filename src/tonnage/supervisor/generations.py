@@ -35,6 +35,7 @@ def begin(state: State, fact: Released, now: float) -> list[Order]:
         state.newest, fact.rules, within(fact.rules, want), fact.want > 0, moves=fact.moves
     )
     state.generation = state.newest
+    # who stays elsewhere holds a slot of the scoreboard, and memory, that the next generation needs
     return [Adopt(state.newest), *_want_changed(state, old), *stay_no_longer(state, now)]
 
 
@@ -115,6 +116,8 @@ def forget(state: State, now: float) -> list[Order]:
             orders.append(LeaveListeners(number))
         zygotes = [zygote for zygote in state.zygotes.values() if zygote.generation == number]
         orders += [quit_now(zygote, now) for zygote in zygotes if zygote.phase in (Phase.BOOTING, Phase.READY)]
+        if not zygotes:
+            orders += stay_no_longer(state, now, number)
         if not zygotes and not any(worker.generation == number for worker in state.workers.values()):
             del state.generations[number]
             orders.append(Forget(number))

@@ -23,15 +23,21 @@ def let_go(
 
 
 def stay(state: State, worker: Record, now: float) -> Order:
-    """The last at addresses that are given up serves there for as long as they may be needed again."""
-    proves_itself = worker.generation == state.good != state.generation
-    delay_s = state.rules.bake_s if proves_itself else 0.0
+    """The last at addresses that are given up serves there for as long as they may be needed again.
+
+    It is told when that is over, and would know by itself only later: all others who hold those listeners are to have
+    closed them first, or who comes after it would wait for nobody.
+    """
+    may_be_needed = worker.generation == state.good != state.generation
+    delay_s = state.rules.bake_s + 2 * QUIT_GRACE_S if may_be_needed else 0.0
     return let_go(state, worker, now, delay_s=delay_s, serve_queue=True, stays=True)
 
 
-def stay_no_longer(state: State, now: float) -> list[Order]:
-    """It holds a slot of the scoreboard, and memory, that the next generation needs."""
-    return [let_go(state, worker, now, serve_queue=True) for worker in state.workers.values() if worker.is_staying]
+def stay_no_longer(state: State, now: float, generation: int = 0) -> list[Order]:
+    """Those of one generation, or of all."""
+    staying = [worker for worker in state.workers.values() if worker.is_staying]
+    of_these = [worker for worker in staying if generation in (0, worker.generation)]
+    return [let_go(state, worker, now, serve_queue=True) for worker in of_these]
 
 
 def drains(state: State, worker: Record, now: float) -> None:

@@ -315,7 +315,7 @@ class Supervisor:
         doors = [number for number, each in enumerate(listeners) if each not in self._releases.listeners]
         if doors and delay_s:
             urls = ", ".join(listeners[number].url for number in doors)
-            self._log.info("Worker (pid: %d) goes on at %s for %g s (--reload-bake)", worker.pid, urls, delay_s)
+            self._log.info("Worker (pid: %d) goes on at %s until the bake is over (--reload-bake)", worker.pid, urls)
         return doors
 
     def _say(self, event: Report | Abort) -> None:

@@ -18,6 +18,7 @@ from tonnage.supervisor.orders import (
     TookOver,
 )
 from tonnage.supervisor.policy import step
+from tonnage.supervisor.state import Rules
 
 
 def test_the_new_worker_is_ready_before_the_old_one_drains() -> None:
@@ -98,16 +99,25 @@ def test_the_last_worker_at_an_address_that_is_left_serves_there_until_the_new_g
     world.tell(ReloadAsked())
     assert world.tell(WorkerReady(3)) == [Drain(1, 30.0)], "the other one is still there"
     world.tell(WorkerExited(1, 0))
-    assert world.tell(WorkerReady(4)) == [Drain(2, 30.0, 30.0, serve_queue=True, stays=True), TookOver(2, 30.0)]
-    assert world.wait_until_due() == [Proven(2, 30.0)]
-    assert world.state.workers[2].deadline == world.now + 30.0, "it has its grace from then on"
+    assert world.tell(WorkerReady(4)) == [Drain(2, 30.0, 34.0, serve_queue=True, stays=True), TookOver(2, 30.0)]
+    assert world.wait_until_due() == [Proven(2, 30.0), Drain(2, 30.0, serve_queue=True)]
     assert world.tell(WorkerExited(2, 0))[0] == Left(2, 0, asked=True)
 
 
 def test_without_a_bake_it_serves_who_waits_and_goes() -> None:
     world = moving(World(want=1).serving(), bake_s=0.0)
     world.tell(ReloadAsked())
-    assert world.tell(WorkerReady(2)) == [Drain(1, 30.0, serve_queue=True, stays=True), TookOver(2, 0.0)]
+    assert only(world.tell(WorkerReady(2)), Drain)[-1] == Drain(1, 30.0, serve_queue=True)
+
+
+def test_who_stays_leaves_when_the_zygote_is_gone_that_holds_the_same_listeners() -> None:
+    world = World(want=1, rules=Rules(slots=16, bake_s=30.0, preload=True))
+    world.start()
+    world.tell(WorkerReady(1), WorkerReady(2))
+    moving(world).tell(ReloadAsked())
+    world.tell(WorkerReady(3), WorkerReady(4))
+    assert world.wait(30.0) == [Proven(2, 30.0), Quit(1)]
+    assert only(world.tell(WorkerExited(1, 0)), Drain) == [Drain(2, 30.0, serve_queue=True)]
 
 
 def test_listeners_that_nobody_needs_again_are_left_before_the_last_worker_is_gone() -> None:
