@@ -37,7 +37,7 @@ class Released:
 
     rules: Rules
     want: int  # 0: to be found out
-    moves: bool = False  # it does not listen where the generation that serves does
+    moves: bool = False  # its addresses are not those of the generation that serves
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,9 +116,10 @@ def forget(state: State, now: float) -> list[Order]:
             orders.append(LeaveListeners(number))
         zygotes = [zygote for zygote in state.zygotes.values() if zygote.generation == number]
         orders += [quit_now(zygote, now) for zygote in zygotes if zygote.phase in (Phase.BOOTING, Phase.READY)]
-        if not zygotes:
-            orders += stay_no_longer(state, now, number)
-        if not zygotes and not any(worker.generation == number for worker in state.workers.values()):
+        if zygotes:
+            continue
+        orders += stay_no_longer(state, now, number)
+        if not any(worker.generation == number for worker in state.workers.values()):
             del state.generations[number]
             orders.append(Forget(number))
     return orders

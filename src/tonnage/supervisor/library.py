@@ -31,7 +31,6 @@ NAMES = (
     "socketserver",
     "ssl",
     "tempfile",
-    "urllib.request",
     "uuid",
     "wsgiref.util",
     "zoneinfo",

@@ -15,9 +15,8 @@ from tonnage.supervisor.settings import Warm
 from tonnage.supervisor.state import NO_SLOT
 from tonnage.system import memory, processes
 
-# Of the pages that a worker shares with who forked it, those it comes to write to. Measured after gc.freeze: 18 % of
-# what a Django worker shared with the supervisor when it was ready, 30 % of what a cache-heavy application shared with
-# its zygote. `tonnage footprint` measures it for any other.
+# Of the pages that a worker shares with who forked it, those it comes to write to: what a cache-heavy application wrote
+# to of what it shared with its zygote, after gc.freeze. `tonnage footprint` measures it for any other.
 WRITTEN = 0.3
 
 

@@ -78,7 +78,7 @@ class Generation:
     pace: Pace = field(default_factory=Pace)
     took_over_at: float = NEVER  # since when every worker that is wanted is of it
     crashes: int = 0  # of its workers and its zygote, until it is proven
-    moves: bool = False  # it listens elsewhere than the generation before it
+    moves: bool = False  # its addresses are not those of the generation before it
     listens: bool = True  # the supervisor holds its listeners
 
 

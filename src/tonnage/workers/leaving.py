@@ -1,8 +1,8 @@
 """How a worker leaves: go on for a while, serve who waits, finish what is in flight. Decides; does nothing.
 
 1. For `delay_s` it serves as before, but announces the close of every connection: time for a load balancer to notice.
-2. With `serve_queue` (the server stops, nobody else would take them) it serves who waits in the accept queue, until
-   that is empty or a third of the grace has passed: under a load that never ends the queue is never empty.
+2. With `serve_queue` (the server stops, or leaves an address: nobody else would take them) it serves who waits in the
+   accept queue, until that is empty or a third of the grace has passed: under a load that never ends it never is.
 3. It listens no more. A kept connection may still bring a request for IDLE_S, whose answer announces the close; a
    client that sends in the very moment of an unannounced close would lose its request.
 4. With the last client it is finished.
