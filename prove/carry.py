@@ -27,7 +27,7 @@ from pathlib import Path
 
 from .cells import MIB, Cell, NoCellError, cell
 
-SIZES = {128: 36, 256: 58, 512: 96}  # MiB of the group: of the application, far from where one more would just fit
+SIZES = {128: 32, 256: 55, 512: 96}  # MiB of the group: of the application, far from where one more would just fit
 CPUS = (0.5, 1.0, 1.5)
 CLIENTS = 8
 BOOT_S = 120.0
