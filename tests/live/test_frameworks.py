@@ -10,7 +10,8 @@ import pytest
 from tests.live.apps import Gate, Note, write_app
 from tests.live.asgi import FRAMEWORKS, Both, serve_asgi
 from tests.live.asgi_visits import is_right, visit, visit_raw
-from tests.live.wire import request
+from tests.live.server import PATIENCE_S
+from tests.live.wire import Wire, parse_address, request
 
 WITH_TASKS = ("starlette", "fastapi", "quart", "litestar")
 
@@ -23,6 +24,12 @@ def test_answers_are_those_that_uvicorn_gives(both: Both) -> None:
 
 def test_requests_in_one_piece_and_in_many_are_answered_as_by_uvicorn(both: Both) -> None:
     assert visit_raw(both.ours) == visit_raw(both.theirs)
+
+
+def test_a_connection_is_kept_after_a_whole_answer_that_was_an_error(both: Both) -> None:
+    with Wire(parse_address(both.ours), PATIENCE_S) as wire:
+        assert wire.ask("GET", "/error").status == 500
+        assert wire.ask("GET", "/told/again").status == 200
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
