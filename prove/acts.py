@@ -44,7 +44,7 @@ def reload_some(stage: Stage) -> None:
 
 def _reload(stage: Stage, times: int) -> None:
     """The next as soon as the one before has answered, so it often comes in the middle of it."""
-    end = time.monotonic() + stage.pace.reloads_s * (1.0 if stage.server.peer.is_ours else 0.25)
+    end = time.monotonic() + stage.pace.reloads_s * (1.0 if stage.server.peer.is_ours else 0.125)
     done = 0
     while done < times and time.monotonic() < end and stage.server.is_up():
         version = stage.release(GOOD)

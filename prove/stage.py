@@ -26,7 +26,7 @@ class Pace:
     tail_s: float = 0.8  # after it has happened
     trouble_s: float = 3.0  # of what goes on all the time
     reloads: int = 50
-    reloads_s: float = 45.0  # no further reload after that; of others' servers, a quarter of it
+    reloads_s: float = 90.0  # no further reload after that; of others' servers, an eighth of it
     settle: float = 1.0  # times Peer.settles_s: how long a reload is watched that must come to nothing
     import_s: float = 3.0  # a slow one
     step_s: float = 0.3  # between two workers more, or less
