@@ -226,7 +226,7 @@ class Desk:
             if 0 < timeouts.content < silent_s:
                 exchange.cut_off(408)
         elif exchange.waits == DOWNLOAD:
-            size = exchange.client.transport.get_write_buffer_size()
+            size = exchange.client.unsent()
             if size != exchange.size:
                 exchange.size, exchange.touched_ns = size, now_ns
             elif 0 < timeouts.write < silent_s:

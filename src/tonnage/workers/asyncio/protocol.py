@@ -7,6 +7,7 @@ that asks for a WebSocket leaves with the connection, see `Shell`.
 from __future__ import annotations
 
 import asyncio
+import math
 from asyncio import Future
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Final, cast
@@ -15,6 +16,7 @@ from tonnage.app.asgi import PLAIN_EXTENSIONS, Told, http_scope, tell
 from tonnage.errors import RemoteProtocolError
 from tonnage.http.connection import Connection
 from tonnage.http.head import RequestHead
+from tonnage.system.outgoing import unacknowledged
 from tonnage.system.tls import extension
 from tonnage.workers.asyncio.calls import perform
 from tonnage.workers.asyncio.exchange import Exchange
@@ -42,8 +44,10 @@ class Client:
         "_drained",
         "_eof",
         "_problem",
+        "_stalls_at",
         "_stopped",
         "_told",
+        "_unsent",
         "deadline",
         "desk",
         "door",
@@ -80,6 +84,8 @@ class Client:
         self.is_encrypted = False
         self.template = desk.templates[door]
         self._told: Told | None = None
+        self._unsent = 0  # as last looked at, when its deadline had passed
+        self._stalls_at = 0.0
         self._stopped = False  # reading
         self._eof = False
         self._drained: list[Future[None]] = []
@@ -93,7 +99,7 @@ class Client:
 
     @property
     def is_idle(self) -> bool:
-        return self.phase == KEPT
+        return self.phase == KEPT and not self.paused
 
     # -- what the transport tells ----------------------------------------------------------------------------------
 
@@ -270,7 +276,8 @@ class Client:
             self._hang_up(exchange.head)
             return
         self.phase = KEPT
-        self.deadline = exchange.ended_ns / 1e9 + desk.idle_s
+        self.deadline = exchange.ended_ns / 1e9 + (0.0 if self.paused else desk.idle_s)
+        self._unsent = 0
         if http.buffered:
             self.advance()
         elif self._eof:
@@ -324,15 +331,33 @@ class Client:
             self.deadline = min(self.deadline or idle_until, idle_until)
 
     def overdue(self) -> None:
-        """Its deadline has passed."""
+        """Its deadline has passed. What is left of an answer is not cut off while the client goes on taking it."""
         if self.phase == HEAD:
             self.refuse(408)
-        elif self.phase == LINGER and self.is_encrypted:
-            self._close()
-        elif self.phase in {CLOSING, LINGER} or self.transport.get_write_buffer_size():
+            return
+        left, self._unsent = self._unsent, self.unsent()
+        if self._unsent:
+            self._await_taking(has_moved=self._unsent != left)
+        elif left:  # all is taken now, and here the time begins that it has for what comes next
+            self._set_deadline(self.desk.idle_s if self.phase == KEPT else LINGER_S)
+        elif self.phase == CLOSING or (self.phase == LINGER and not self.is_encrypted):
             self.transport.abort()
         else:
             self._close()
+
+    def unsent(self) -> int:
+        """Octets that the client has not taken. What TLS has encrypted no transport shows; the kernel has some of it."""
+        size = self.transport.get_write_buffer_size()
+        if self.is_encrypted:
+            size += unacknowledged(self.transport.get_extra_info("socket").fileno())
+        return size
+
+    def _await_taking(self, *, has_moved: bool) -> None:
+        now = monotonic()
+        if has_moved:
+            self._stalls_at = now + (self.desk.rules.timeouts.write or math.inf)
+        elif now >= self._stalls_at:
+            self.transport.abort()
 
     def _hang_up(self, head: RequestHead) -> None:
         """A client that asked for the close sends nothing more; any other may be sending at this moment."""
@@ -347,7 +372,7 @@ class Client:
             self._close()
             return
         self.phase = LINGER
-        self.deadline = monotonic() + max(LINGER_S, self._unsent_s())
+        self._set_deadline(LINGER_S)
         if self.transport.can_write_eof():  # over TLS only the client can end it sooner
             self.transport.write_eof()
         if self._stopped:
@@ -355,13 +380,10 @@ class Client:
             self.transport.resume_reading()
 
     def _close(self) -> None:
-        """When all is sent; a client that does not take it has as long as for any other answer."""
+        """When all is sent; over TLS, when the client has said goodbye too."""
         self.phase = CLOSING
-        self._set_deadline(self.desk.rules.timeouts.write)
+        self._set_deadline(LINGER_S)
         self.transport.close()
-
-    def _unsent_s(self) -> float:
-        return self.desk.rules.timeouts.write if self.transport.get_write_buffer_size() else 0.0
 
     def _set_deadline(self, seconds: float) -> None:
         self.deadline = monotonic() + seconds if seconds > 0 else 0.0

@@ -13,10 +13,11 @@ from typing import cast
 from tonnage.errors import RemoteProtocolError
 from tonnage.system.tls import Certificates, refuse_http, report
 from tonnage.workers.asyncio.desk import Desk
-from tonnage.workers.asyncio.protocol import LINGER_S, Client
+from tonnage.workers.asyncio.protocol import Client
 from tonnage.workers.client import Door, Entrance, Peer
 from tonnage.workers.reception import Reception
 
+GOODBYE_S = 24 * 3600.0  # asyncio counts it from the close, with an answer unsent; Client.overdue is the judge
 TURNED_AWAY = 256  # connections refused in one tick, when every worker is full
 
 
@@ -112,7 +113,7 @@ class Porter:
             client = Client(self._desk, door, peer)
             await self._loop.connect_accepted_socket(
                 _protocol(client), sock, ssl=self._certificates.context, ssl_handshake_timeout=limit_s,
-                ssl_shutdown_timeout=LINGER_S,
+                ssl_shutdown_timeout=GOODBYE_S,
             )  # fmt: skip
 
     async def _first(self, sock: socket.socket, limit_s: float | None) -> bytes:

@@ -95,7 +95,7 @@ class WebSocketShell:
     def pause_writing(self) -> None:
         if self.room is None:
             self.room = self.loop.create_future()
-            self._stall_size = self._transport.get_write_buffer_size()
+            self._stall_size = self.client.unsent()
             self._stall_due = monotonic() + (self.client.desk.rules.timeouts.write or math.inf)
             self._balance()
 
@@ -295,7 +295,7 @@ class WebSocketShell:
             self._pinged = 0.0
 
     def _judge_stall(self, now: float) -> None:
-        size, limit = self._transport.get_write_buffer_size(), self.client.desk.rules.timeouts.write
+        size, limit = self.client.unsent(), self.client.desk.rules.timeouts.write
         if size != self._stall_size:
             self._stall_size, self._stall_due = size, now + limit
             return
