@@ -14,6 +14,7 @@ from tests.live.server import PATIENCE_S, Running, clean_environ, serve
 from tests.live.sites import STEADY
 
 APPS = Path(__file__).with_name("frameworks")
+STEADFAST = ["--timeout-keep-alive=600"]
 FRAMEWORKS = ("starlette", "fastapi", "django", "quart", "litestar", "falcon")
 
 
@@ -35,7 +36,7 @@ def uvicorn(framework: str, cwd: Path) -> Iterator[str]:
     """It inherits a socket that listens already, so nobody has to wait for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener, (cwd / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", f"{framework}_app:app", "--fd", str(listener.fileno())],
+            [sys.executable, "-m", "uvicorn", f"{framework}_app:app", f"--fd={listener.fileno()}", *STEADFAST],
             cwd=cwd,
             env=clean_environ() | environ(cwd),
             stdout=log,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import httpx
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.live.server import PATIENCE_S
+from tests.live.talkers import connect
 from tests.live.wire import Reply, Wire, parse_address, request
 
 OF_THE_SERVER = {
@@ -94,9 +94,7 @@ def _told(asked: str, reply: Reply) -> Got:
 def converse(url: str, path: str) -> list[object]:
     """One WebSocket after the other; what was heard, in order."""
     heard: list[object] = []
-    with connect(
-        web_socket(url, path), subprotocols=[Subprotocol("chat"), Subprotocol("other")], close_timeout=PATIENCE_S
-    ) as socket:
+    with connect(web_socket(url, path), subprotocols=[Subprotocol("chat"), Subprotocol("other")]) as socket:
         heard.append(socket.subprotocol)
         for message in ("hello", "Grüße", "", "x" * 70_000):
             socket.send(message)
@@ -114,7 +112,7 @@ def converse(url: str, path: str) -> list[object]:
 
 
 def converse_in_octets(url: str) -> list[object]:
-    with connect(web_socket(url, "/echo"), close_timeout=PATIENCE_S) as socket:
+    with connect(web_socket(url, "/echo")) as socket:
         socket.send(UPLOAD[:300_000])
         return [socket.subprotocol, socket.recv(PATIENCE_S)]
 

@@ -2,9 +2,14 @@
 
 import base64
 from dataclasses import dataclass, field
+from functools import partial
 
-from tests.live.server import Running
+from websockets.sync import client
+
+from tests.live.server import PATIENCE_S, Running
 from tests.live.wire import Wire, request
+
+connect = partial(client.connect, open_timeout=PATIENCE_S, close_timeout=PATIENCE_S)
 
 APP = '''
 import asyncio, json, os

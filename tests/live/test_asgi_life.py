@@ -20,7 +20,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_request_past_its_deadline_gets_504_and_its_stack_is_logged(directory: Path) -> None:
     gate = gate_at(directory, "never")
-    with serve("app", *ASGI["asgi-uvloop"], "--timeout", "1", cwd=directory, tracebacks=True) as server:
+    with serve("app", *ASGI["asgi-uvloop"], "--timeout", "4", cwd=directory, tracebacks=True) as server:
         pids = server.workers()
         with server.connect() as wire:
             wire.send(request("GET", "/never"))
@@ -36,7 +36,7 @@ def test_a_request_past_its_deadline_gets_504_and_its_stack_is_logged(directory:
 
 @pytest.mark.parametrize("loop", list(ASGI))
 def test_clients_that_are_too_slow_are_told_or_cut_off(directory: Path, loop: str) -> None:
-    limits = ["--head-timeout", "2", "--body-timeout", "2", "--write-timeout", "2", "--keep-alive", "2"]
+    limits = ["--head-timeout", "4", "--body-timeout", "4", "--write-timeout", "4", "--keep-alive", "4"]
     with serve("app", *ASGI[loop], *limits, cwd=directory, tracebacks=True) as server:
         silent, head, body, download, idle = (server.connect() for _ in range(5))
         head.send(b"GET / HTT")
@@ -47,7 +47,7 @@ def test_clients_that_are_too_slow_are_told_or_cut_off(directory: Path, loop: st
         assert body.reply("POST").status == 408
         assert silent.at_end()
         assert idle.at_end()
-        server.log.wait_for(r"the client took nothing for 2s \(--write-timeout\) at GET /floods")
+        server.log.wait_for(r"the client took nothing for 4s \(--write-timeout\) at GET /floods")
         server.log.wait_for("send raised")
 
 
@@ -147,6 +147,7 @@ async def app(scope, receive, send):
 def test_the_application_is_started_and_shut_down_and_each_request_has_a_copy_of_its_state(tmp_path: Path) -> None:
     write_app(tmp_path, LIFE + 'STARTED = {"type": "lifespan.startup.complete"}\n')
     with serve("app:app", "--workers", "1", cwd=tmp_path) as server:
+        server.log.wait_for("Listening at")
         assert re.findall("Using worker: .*", server.log.text) == [
             "Using worker: asgi, since the application is of ASGI"
         ]
@@ -167,7 +168,7 @@ def test_a_failed_startup_is_a_failed_boot(tmp_path: Path) -> None:
 def test_a_startup_that_never_ends_is_given_up(tmp_path: Path) -> None:
     source = "import asyncio\n" + LIFE.replace("await send(STARTED)", "await asyncio.Event().wait()")
     write_app(tmp_path, source)
-    ended = run("app:app", "-w", "1", "-b", "127.0.0.1:0", "--boot-timeout", "2", cwd=tmp_path)
+    ended = run("app:app", "-w", "1", "-b", "127.0.0.1:0", "--boot-timeout", "6", cwd=tmp_path)
     assert ended.code == 3
     assert "lifespan.startup was not answered within" in ended.output
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.live.apps import Note, write_app
 from tests.live.asgi import FRAMEWORKS, Both, serve_asgi
 from tests.live.asgi_visits import converse, converse_in_octets, web_socket
 from tests.live.server import PATIENCE_S
+from tests.live.talkers import connect
 
 
 def echo(framework: str) -> str:

@@ -34,7 +34,7 @@ def test_the_waiting_share_that_is_measured_decides_class_and_threads(
     assert settings["threads"] in threads, found["footprint"]
     with serve("app", cwd=tmp_path) as server:  # by the file that was written
         assert server.get("/").status == 200
-        assert f"Using worker: {worker_class}" in server.log.text
+        server.log.wait_for(f"Using worker: {worker_class}")
 
 
 def planned(directory: Path, *words: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def wanted(wagtail: Site, tmp_path_factory: pytest.TempPathFactory) -> list[Answ
 @pytest.fixture(scope="module", params=list(WORKERS))
 def got(request: pytest.FixtureRequest, wagtail: Site, tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
     site = wagtail.copy(tmp_path_factory.mktemp(request.param))
-    with site.serve(*WORKERS[request.param]) as server:
+    with site.serve(*WORKERS[request.param], "--timeout", "300") as server:
         return visit(server.connect, WAGTAIL)
 
 

@@ -137,7 +137,7 @@ def test_a_big_body_arrives_as_it_was_sent(server: Running) -> None:
     assert (told["length"], told["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
 
 
-LIMITS = ["--head-timeout", "1", "--body-timeout", "1", "--keep-alive", "1"]
+LIMITS = ["--head-timeout", "4", "--body-timeout", "4", "--keep-alive", "4"]
 
 
 def test_a_head_and_a_body_that_do_not_arrive_are_answered_with_408(tmp_path: Path, workers: list[str]) -> None:

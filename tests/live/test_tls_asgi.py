@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosedError
-from websockets.sync.client import connect
 
 from tests.live.apps import ASGI_ECHO, ASGI_HELLO, write_app
 from tests.live.conftest import ASGI
 from tests.live.secure import Authority, SecureWire, plain_socket, visited
 from tests.live.server import serve
+from tests.live.talkers import connect
 
 TELLING = ASGI_ECHO.replace("told = {", 'told = {"tls": scope["extensions"]["tls"],')
 

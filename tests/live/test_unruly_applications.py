@@ -43,9 +43,9 @@ def test_a_connection_ends_although_a_child_of_the_application_lives_on(tmp_path
 
 
 def test_who_reads_too_slowly_is_cut_off_and_the_worker_is_not_blamed(tmp_path: Path, workers: list[str]) -> None:
-    with serve("app", *workers, "--timeout", "2", cwd=write_app(tmp_path, ENDLESS)) as server:
+    with serve("app", *workers, "--timeout", "6", cwd=write_app(tmp_path, ENDLESS)) as server:
         worker = server.get().text
         with contextlib.closing(server.connect()) as wire:
             wire.send(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
-            server.log.wait_for("reads too slowly for --timeout 2 and was cut off")
+            server.log.wait_for("reads too slowly for --timeout 6 and was cut off")
             assert server.get().text == worker

@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection, unix_connect
 
 from tests.live.apps import write_app
 from tests.live.fronts import Front, caddy, nginx
-from tests.live.server import TCP, Running, serve
+from tests.live.server import PATIENCE_S, TCP, Running, serve
 from tests.live.talkers import APP
 
 FRONTS: dict[str, Front] = {"nginx": nginx, "caddy": caddy}
@@ -31,7 +31,7 @@ def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Run
 
 def connect(front: Path, path: str = "/echo", *, https: bool = False) -> ClientConnection:
     headers = {"X-Scheme": "https"} if https else {}
-    return unix_connect(str(front), uri=f"ws://front{path}", additional_headers=headers)
+    return unix_connect(str(front), uri=f"ws://front{path}", open_timeout=PATIENCE_S, additional_headers=headers)
 
 
 def test_messages_pass_and_both_ends_learn_of_the_close(behind: tuple[Running, Path]) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.live.apps import write_app
 from tests.live.census import Census, facts
 from tests.live.secure import Authority
 from tests.live.server import Running, serve
-from tests.live.talkers import APP, asked, talk, uri
+from tests.live.talkers import APP, asked, connect, talk, uri
 from tests.live.wire import request
 from tests.unit.http.frames import PING, PONG, TEXT, close, close_of, frame, text
 
@@ -158,7 +157,7 @@ def test_each_websocket_has_one_line_in_the_access_log_when_it_ends(server: Runn
 
 def test_who_sends_no_pong_is_let_go_and_who_does_is_kept(tmp_path: Path) -> None:
     write_app(tmp_path, APP)
-    quick = ("--ws-ping-interval", "100ms", "--ws-ping-timeout", "100ms")
+    quick = ("--ws-ping-interval", "100ms", "--ws-ping-timeout", "3s")
     with serve(*ASGI, *quick, cwd=tmp_path) as server, connect(uri(server), ping_interval=None) as lively:
         dead = talk(server)
         ping = dead.read()
@@ -173,9 +172,9 @@ def test_who_sends_no_pong_is_let_go_and_who_does_is_kept(tmp_path: Path) -> Non
 
 def test_the_deadline_of_requests_is_for_the_handshake_only(tmp_path: Path) -> None:
     write_app(tmp_path, APP)
-    with serve(*ASGI, "--timeout", "1", cwd=tmp_path) as server, connect(uri(server)) as client:
+    with serve(*ASGI, "--timeout", "4", cwd=tmp_path) as server, connect(uri(server)) as client:
         assert asked(server, "/stuck").reply().status == 504  # by then the other one is older than the deadline
-        server.log.wait_for(r"did not accept or close the WebSocket GET /stuck HTTP/1.1 within 1 s")
+        server.log.wait_for(r"did not accept or close the WebSocket GET /stuck HTTP/1.1 within 4 s")
         server.log.wait_for(r"in stuck")
         client.send("old, and alive")
         assert client.recv() == "old, and alive"
@@ -217,14 +216,14 @@ def test_no_extension_is_agreed_on_when_it_is_switched_off(tmp_path: Path) -> No
 def test_over_tls_it_is_the_same(tmp_path: Path, loop: str) -> None:
     write_app(tmp_path, APP)
     authority = Authority(tmp_path)
-    with serve(*ASGI, *authority.flags, "--asgi-loop", loop, cwd=tmp_path) as server:
+    with serve(*ASGI, *authority.flags, "--asgi-loop", loop, "--ws-max-size", "1000000", cwd=tmp_path) as server:
         with connect(uri(server, "/scope"), ssl=authority.trust()) as client:
             assert json.loads(client.recv())["scheme"] == "wss"
         with connect(uri(server), ssl=authority.trust()) as client:
             for message in ("short", b"x" * 900_000, "snöw ☃" * 50):
                 client.send(message)
                 assert client.recv() == message
-            client.send(b"x" * 17_000_000)
+            client.send(b"x" * 1_100_000)
             with pytest.raises(ConnectionClosed):
                 client.recv()
             assert client.close_code == 1009

@@ -46,6 +46,7 @@ def run(words: Sequence[str]) -> int:
         with new:
             _prove(new, old, (config.boot_timeout or PATIENCE_S) + GRACE_S)
             stop(old)
+            target.look(new)  # it may have answered this before it took over pid file and socket; not the next one
             seen = target.look(new)
     print(f"upgraded: supervisor {seen.pid} (tonnage {seen.version}), {seen.ready} of {seen.want} workers ready")
     return 0

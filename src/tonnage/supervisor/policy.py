@@ -63,7 +63,10 @@ from tonnage.supervisor.state import NEVER, NO_SLOT, Mode, Phase, Record, State,
 
 def step(state: State, fact: Fact, now: float) -> list[Order]:
     _settle(state, now)
-    orders = [*_take_in(state, fact, now), *ends.overdue(state, now), *close_when_due(state, now)]
+    orders = _take_in(state, fact, now)
+    if isinstance(fact, Tick):  # nothing else is known: nobody is called late whose word only waits to be heard
+        orders = [*orders, *ends.overdue(state, now)]
+    orders = [*orders, *close_when_due(state, now)]
     if state.mode in UP:
         return orders + converge(state, now)
     return orders + _finish(state)

@@ -42,12 +42,14 @@ class Watch:
         """`serving`: ages of those who are ready."""
         if now < self.next_at:
             return ()
+        is_late = 0.0 < self.next_at < now - EVERY_S  # the machine stood still, or we: so may they have
         self.next_at = now + EVERY_S
         self._evidence.look()
         members = [member for member in self._crew.members.values() if member.age in serving]
         self._savings.look(members, self._crew.members.values(), now)
         readings = {member.age: member.cradle.release.scoreboard.read(member.slot) for member in members}
-        hung = (fact for member in members if (fact := _hung(member, readings[member.age])) is not None)
+        judged = () if is_late else members
+        hung = (fact for member in judged if (fact := _hung(member, readings[member.age])) is not None)
         return list(chain(hung, self._weigh(members, readings, now)))
 
     def _weigh(self, members: list[Member], readings: dict[int, Reading], now: float) -> Iterator[Fact]:

@@ -10,6 +10,7 @@ from quart import Quart, Response, jsonify, request, websocket
 
 app = Quart(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 64 * 1024 * 1024
+app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = 60  # a slow machine is no reason to give one up
 state = {}
 
 

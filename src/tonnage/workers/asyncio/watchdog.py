@@ -44,15 +44,18 @@ class Watchdog:
 
     def _run(self) -> None:
         while True:
+            began = time.monotonic()
             self._gauge.sleep(LOOK_S)
-            self.look(time.monotonic())
+            now = time.monotonic()
+            self.look(now, is_late=now - began > 2 * LOOK_S)
 
-    def look(self, now: float) -> None:
+    def look(self, now: float, *, is_late: bool) -> None:
+        """`is_late`: the machine stood still, or all of this process did; so nobody is judged yet."""
         beat = self._loop.beat_s
         held_s = now - beat - TICK_S
         if not beat or held_s < min(HELD_S, self._timeout_s):
             return
-        if held_s > self._timeout_s:
+        if held_s > self._timeout_s and not is_late:
             self._end(held_s)
         elif self._told != beat:
             self._told = beat
