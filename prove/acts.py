@@ -14,6 +14,7 @@ AS_ASKED = (0, -signal.SIGTERM)  # uvicorn ends by the signal that it was sent, 
 HELD_MS = 5000  # longer than it lives
 UP = 8  # workers
 ORPHANS_S = 10.0
+GIVEN_UP = ("is given up", "Nothing is reloaded")
 
 
 def nothing(stage: Stage) -> None:
@@ -104,6 +105,8 @@ def _reload_onto(stage: Stage, source: str, longer_s: float = 0.0) -> None:
     stage.release(source)
     stage.server.signal(signal.SIGHUP)
     stage.rest(stage.settle_s + longer_s)
+    if stage.server.peer.is_ours:  # how long it takes to see that it is broken is the machine's business
+        stage.expect(wait_until(lambda: any(word in stage.server.log for word in GIVEN_UP)), "it did not give up")
     stage.expect(stage.server.is_up(), "the whole server ended")
     stage.expect(stage.server.ask() != ("", ""), "nobody answered any more")
 
@@ -159,10 +162,13 @@ def kill_zygote(stage: Stage) -> None:
 
 def scale(stage: Stage) -> None:
     """To eight workers and back."""
+    known = stage.server.pids()
     for number in (signal.SIGTTIN, signal.SIGTTOU):
         for _ in range(UP - 2):
             stage.server.signal(number)
             stage.rest(stage.pace.step_s)
+        if number == signal.SIGTTIN and stage.server.peer.is_ours:  # or the next would dismiss who still boots
+            stage.wait_new_worker(known)
         stage.rest(stage.pace.tail_s)
 
 

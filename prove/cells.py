@@ -98,11 +98,11 @@ def _made(controller: str, number: int, stack: contextlib.ExitStack) -> Group:
         group.directory.mkdir()
     except OSError as exc:
         raise NoCellError(f"no control group can be made here: {exc}") from exc
-    stack.callback(_remove, group.directory)
+    stack.callback(remove, group.directory)
     return group
 
 
-def _remove(directory: Path) -> None:
+def remove(directory: Path) -> None:
     """Busy as long as somebody in there is being reaped."""
     deadline = time.monotonic() + PATIENCE_S
     while True:

@@ -123,11 +123,16 @@ def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE_S) -> bool:
     return True
 
 
-def free_port() -> int:
+@contextlib.contextmanager
+def _reserved(peer: Peer) -> Iterator[int]:
+    """A port that is given to nobody else meanwhile, but by name: ours binds beside us, others may not be able to."""
     with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
-        return port
+        if not peer.is_ours:
+            sock.close()
+        yield port
 
 
 @contextlib.contextmanager
@@ -136,14 +141,14 @@ def serving(peer: Peer, wants: Wants, release: str, directory: Path) -> Iterator
     directory.mkdir()
     applications.write(directory, release, "1")
     (directory / "settings.py").write_text("")
-    port = free_port()
-    server = Server(peer, wants, directory, port, process := _start(peer, wants, port, directory), process.pid)
-    try:
-        if not server.wait_version("1", times=1):
-            raise ServerFailedError(f"it did not come up: {server.log[-500:]}")
+    with contextlib.ExitStack() as stack:
+        with _reserved(peer) as port:
+            process = _start(peer, wants, port, directory)
+            server = Server(peer, wants, directory, port, process, process.pid)
+            stack.callback(sweep, server)
+            if not server.wait_version("1", times=1):
+                raise ServerFailedError(f"it did not come up: {server.log[-500:]}")
         yield server
-    finally:
-        sweep(server)
 
 
 def _start(peer: Peer, wants: Wants, port: int, directory: Path) -> subprocess.Popen[bytes]:

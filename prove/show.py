@@ -70,7 +70,7 @@ def _steady(scenario: Scenario, stage: Stage, scratch: Path) -> tuple[Record, fl
     with contextlib.ExitStack() as stack:
         addresses = stack.enter_context(_addresses(stage.server, scratch))
         ways = mixed(addresses, stage.pace.rate) + (slow(addresses) if scenario.slow else [])
-        load = stack.enter_context(Load(ways))
+        load = stack.enter_context(Load(ways, stage.pace.patience_s))
         stage.rest(0.0 if scenario.always_on else stage.pace.quiet_s)
         acted_at = time.monotonic()
         scenario.act(stage)
@@ -93,7 +93,7 @@ def _burst(scenario: Scenario, stage: Stage, _scratch: Path) -> tuple[Record, fl
         for name, address in stage.server.addresses().items()
         if name in burst.sockets
     ]
-    with Load(ways) as load:
+    with Load(ways, stage.pace.patience_s) as load:
         for _ in ways:
             load.wait_sent()
         acted_at = time.monotonic()

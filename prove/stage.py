@@ -9,7 +9,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 
-from . import applications
+from . import applications, load
 from .outcomes import Failure, Record
 from .server import PATIENCE_S, Server, wait_until
 from .wire import Question
@@ -30,6 +30,7 @@ class Pace:
     settle: float = 1.0  # times Peer.settles_s: how long a reload is watched that must come to nothing
     import_s: float = 3.0  # a slow one
     step_s: float = 0.3  # between two workers more, or less
+    patience_s: float = load.PATIENCE_S  # how long a client waits for its answer
     kills: int = 2
 
 
@@ -44,6 +45,7 @@ SHORT = Pace(
     settle=0.25,
     import_s=1.0,
     step_s=0.1,
+    patience_s=60.0,
     kills=1,
 )
 

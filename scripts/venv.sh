@@ -26,8 +26,8 @@ wheel() {
 pure() {
     rm -rf build/pure
     TONNAGE_PURE=1 pip wheel -q --disable-pip-version-check --no-deps -w build/pure . &&
-        pip install -q --disable-pip-version-check --no-deps --target build/pure/site build/pure/*.whl &&
-        PYTHONPATH=build/pure/site "$@"
+        pip install -q --disable-pip-version-check --no-deps --target build/pure/site-packages build/pure/*.whl &&
+        PYTHONPATH=build/pure/site-packages "$@"
 }
 
 python=${PYTHON:-python3}

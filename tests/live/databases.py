@@ -58,7 +58,7 @@ def postgresql(**settings: object) -> Iterator[Postgres]:
     options = " ".join(
         [f"-k {directory} -c listen_addresses= -c fsync=off", *(f"-c {name}={each}" for name, each in settings.items())]
     )
-    initdb = [*as_user, str(found / "initdb"), "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8"]
+    initdb = [*as_user, str(found / "initdb"), "-D", data, "-N", "-U", OWNER, "-A", "trust", "-E", "UTF8"]
     control = [*as_user, str(found / "pg_ctl"), "-D", data, "-w"]
     subprocess.run(initdb, check=True, **quiet)  # type: ignore[call-overload]
     subprocess.run([*control, "start", "-o", options, "-l", str(directory / "log")], check=True, **quiet)  # type: ignore[call-overload]

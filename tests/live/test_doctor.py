@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from prove.cells import remove
 from tests.live.apps import HELLO, write_app
 from tests.live.fronts import BIN, Front, caddy, nginx
 from tests.live.server import clean_environ, command, run, serve
@@ -76,7 +77,7 @@ def small() -> Iterator[tuple[str, ...]]:
                     group.directory.mkdir()
                 except OSError as exc:
                     pytest.skip(f"no control group can be made here: {exc}")
-                made.callback(group.directory.rmdir)
+                made.callback(remove, group.directory)
             _limit(controller, group)
             doors.append(str(group.directory / "cgroup.procs"))
         yield (sys.executable, "-c", MOVE, ",".join(dict.fromkeys(doors)))
@@ -104,7 +105,7 @@ def test_in_a_small_container_every_cap_is_named_with_its_file(tmp_path: Path, s
         assert seen[name]["verdict"] == "cap", seen[name]
         assert effective in seen[name]["effective"]
         assert f"tonnage-doctor-{os.getpid()}" in seen[name]["source"]
-    assert seen["memory"]["requested"].startswith("4 x 2"), "20 MiB of ballast and the interpreter"
+    assert 20 < float(seen["memory"]["requested"].split()[2]) < 40, "20 MiB of ballast and the interpreter"
     assert seen["memory"]["remedy"].startswith("--workers 1, or a limit above ")
     assert "--pids-limit" in seen["tasks"]["remedy"]
     modest = found("app", "--workers", "1", cwd=tmp_path, before=small)

@@ -60,7 +60,8 @@ def test_memory_and_connections_of_each_worker(tmp_path: Path, peer: str) -> Non
     assert preloaded.further_octets < 15 * MIB, "the thirty are the zygote's, and nobody writes to them"
     assert preloaded.base_octets + preloaded.first_octets > 30 * MIB
     assert [(link.address, link.connections) for link in found.links] == [(f"127.0.0.1:{peer}", 1)]
-    assert (found.paths, found.requests, found.worker_class, found.notes) == (("/",), 100, "sync", ())
+    notes = [note for note in found.notes if not note.startswith("other load")]  # that it may well have
+    assert (found.paths, found.requests, found.worker_class, notes) == (("/",), 100, "sync", [])
     assert found.os_threads >= 1
     assert found.plain.boot_s > 0
     assert not (tmp_path / "app.pid").exists()

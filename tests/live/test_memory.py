@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prove.cells import remove
 from tests.live.apps import write_app
 from tests.live.server import command, serve
 from tonnage.system.cgroup import Group, find
@@ -48,7 +49,7 @@ def cell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
         monkeypatch.setenv("TONNAGE", shlex.join(words))
         yield group
     finally:
-        group.directory.rmdir()
+        remove(group.directory)
 
 
 def test_a_worker_that_the_kernel_killed_for_its_memory_is_proven_to_be(tmp_path: Path, cell: Group) -> None:

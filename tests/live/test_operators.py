@@ -50,7 +50,8 @@ def test_status_tells_what_every_worker_does(tmp_path: Path, workers: list[str])
         page, found = ask("status", cwd=tmp_path), json.loads(ask("status", "--json", cwd=tmp_path).stdout)
         gate.open()
         assert wire.reply().status == 200
-        again = json.loads(ask("status", "--json", cwd=tmp_path).stdout)
+        while not (again := json.loads(ask("status", "--json", cwd=tmp_path).stdout))["workers"][0]["requests"]:
+            pass
         assert (found["pid"], found["generation"], found["want"], found["mode"]) == (server.pid, 1, 1, "serving")
         (listener,) = found["listeners"]
         assert (listener["url"], listener["waiting"], listener["limit"]) == (server.urls[0], 0, 2048)
@@ -158,7 +159,8 @@ def test_workers_are_added_and_removed_and_never_the_last_one(tmp_path: Path) ->
     write_app(tmp_path, HELLO)
     with serve("app", "--workers", "1", *CONTROL, cwd=tmp_path) as server:
         assert ask("workers", "add", "2", cwd=tmp_path).stdout.startswith("1 -> 3 workers wanted")
-        server.log.wait_for("Booting worker", times=3)
+        while json.loads(ask("status", "--json", cwd=tmp_path).stdout)["ready"] < 3:
+            pass
         done = ask("workers", "remove", "9", cwd=tmp_path)
         assert done.stdout.startswith("3 -> 1 workers wanted")
         assert (done.code, "there is one worker at least" in done.stderr) == (1, True)

@@ -18,7 +18,7 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     if environ["PATH_INFO"] == "/slow":
         pass_gate("slow")
-        time.sleep(2.5)
+        time.sleep(6)
     return [environ["PATH_INFO"].encode()]
 """
 
@@ -26,7 +26,7 @@ def application(environ, start_response):
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Running]:
     write_app(tmp_path, SLOW)
-    with serve("app", "--keep-alive", "1", cwd=tmp_path) as running:
+    with serve("app", "--keep-alive", "5", cwd=tmp_path) as running:
         yield running
 
 

@@ -21,7 +21,8 @@ from tonnage.config.values import TcpAddress
 
 TASKS = Path("/proc/self/task")
 DESCRIPTORS = Path("/proc/self/fd")
-LEAVING_S = 0.1  # Thread.join() returns before the kernel has taken the thread away
+LOOKS = 20  # Thread.join() returns before the kernel has taken the thread away
+LOOK_S = 0.005
 
 
 def what_does_not_survive(ours: Collection[int] = ()) -> list[str]:
@@ -42,9 +43,12 @@ def _threads() -> Iterator[str]:
 
 def _native() -> int:
     """Threads that Python does not know. One that has been joined may be in the kernel a moment longer: it gets it."""
-    until = time.monotonic() + LEAVING_S
-    while (native := len(list(TASKS.iterdir())) - threading.active_count()) > 0 and time.monotonic() < until:
-        time.sleep(0.005)
+    native = 0
+    for _ in range(LOOKS):
+        native = len(list(TASKS.iterdir())) - threading.active_count()
+        if native <= 0:
+            break
+        time.sleep(LOOK_S)
     return native
 
 

@@ -43,7 +43,7 @@ def test_cpus_are_idle_when_neither_we_nor_others_use_them(root: Path) -> None:
 
 
 def test_memory_and_descriptors_are_those_of_the_machine(root: Path) -> None:
-    signals = lookout(root).look(SEEN)
+    signals = lookout(root).look(replace(SEEN, workers=(replace(WORKER, pid=NOT_A_PID),)))
     assert (signals.memory_limit, signals.memory_room) == (8 << 30, 2 << 30)
     assert (signals.files, signals.files_limit) == (0, 1024)
 

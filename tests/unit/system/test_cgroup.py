@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from prove.cells import remove
 from tests.unit.system.machines import MIB, NO_LIMIT, write
 from tonnage.system.cgroup import KILLS, Group, OomKills, find, memory_limit, memory_limits, memory_usage, oom_kills
 
@@ -243,7 +244,7 @@ def cell() -> Iterator[Group]:
         limit.write_text(str(48 * MIB))
         yield group
     finally:
-        group.directory.rmdir()
+        remove(group.directory)
 
 
 GREEDY = """

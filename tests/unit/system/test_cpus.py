@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from prove.cells import remove
 from tests.unit.system.machines import hybrid, machine, version_1, version_2, write
 from tonnage.system import cgroup, cpus, tasks
 from tonnage.system.cgroup import Group
@@ -46,7 +47,7 @@ def group(controller: str, *path: str) -> Iterator[Group]:
         pytest.skip(f"no control group can be made here: {exc}")
     finally:
         for made in reversed(directories):
-            made.rmdir()
+            remove(made)
 
 
 def seen_in(place: Group) -> list[list[str]]:

@@ -13,17 +13,17 @@ from tonnage.config.model import Config
 from tonnage.errors import ConfigError
 from tonnage.system import tls
 
-# Made for this test, and good for nothing else: openssl req -x509 -newkey ec -days 36500 -subj /CN=test
+# Made for this test, and good for nothing else: of EC, for CN=test, from 2000 to 2126
 CERTIFICATE = """\
 -----BEGIN CERTIFICATE-----
 MIIBdTCCARugAwIBAgIUB5IRdzfroZtG5sGOectVbbiLLscwCgYIKoZIzj0EAwIw
-DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjEyMzEzMzFaGA8yMTI2MTAyODIzMTMz
-MVowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKon
+DzENMAsGA1UEAwwEdGVzdDAgFw0wMDAxMDEwMDAwMDBaGA8yMTI2MDEwMTAwMDAw
+MFowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKon
 CollENeGAjg6Lea3x8FgboiayZr5Evo82YJLU44WWC7cKOJG1tULHWOwrjBOGiZM
 Jl2zelvkwubzoya61f+jUzBRMB0GA1UdDgQWBBQinvWFuGpS6f5MnHRx0nOpxjWg
 rjAfBgNVHSMEGDAWgBQinvWFuGpS6f5MnHRx0nOpxjWgrjAPBgNVHRMBAf8EBTAD
-AQH/MAoGCCqGSM49BAMCA0gAMEUCIF+d9CvpWUl6VgNHBgAxpjkjFOdxj+UUJ+7N
-NxT8kkMYAiEAzbBQ/a91Cd4P4Wm2voQlnAQApxE+ngM79LUGnnVfWHc=
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIQC0rUTVGM/AAaxKbUYFRMPbjmNG9XpY/G5e
+zZDek5FoBAIgYZHU734+5XgZfvEcmSNyNTvGi4pHYDVpgcHTTE+evwk=
 -----END CERTIFICATE-----
 """
 KEY = """\

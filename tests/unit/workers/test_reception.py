@@ -15,6 +15,7 @@ from tonnage.workers.poller import Poller
 from tonnage.workers.reception import Reception
 
 DOOR = Door(socket.socket(), Gateway("", "", multithread=False, multiprocess=False, software=""), "", is_unix=False)
+DOOR.sock.close()
 
 
 class Scripted:

@@ -346,7 +346,7 @@ class Client:
             self._close()
 
     def unsent(self) -> int:
-        """Octets that the client has not taken. No transport shows what TLS has encrypted; the kernel has some of it."""
+        """Octets that the client has not taken. What TLS has encrypted is seen in the kernel alone."""
         size = self.transport.get_write_buffer_size()
         if self.is_encrypted:
             size += unacknowledged(self.transport.get_extra_info("socket").fileno())
