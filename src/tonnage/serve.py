@@ -51,6 +51,8 @@ def serve(loaded: Loaded) -> int:
     environ = dict(loaded.environ)
     heirloom = upgrade.take(environ)
     activation = take(environ, os.getpid())
+    for name in loaded.environ.keys() - environ.keys():  # was for us alone
+        os.environ.pop(name, None)
     program = Program(replace(loaded, environ=environ), Server(Baton(), activation))
     program.apply()
     for line in loaded.notes:
@@ -102,6 +104,7 @@ class Program:
         self.server = server
         self.config = config = loaded.config
         self._access: access.AccessLog | None = None
+        self._was_applied = False
         self._certificates = _certificates(config)
         self._app: LoadedApp | None = None  # in a zygote, and in the workers that are forked from it
         self.scoreboard = _scoreboard(config, server.program)
@@ -129,17 +132,30 @@ class Program:
 
     def apply(self) -> None:
         """Make these settings the process's own. Raises ConfigError: then the former ones are."""
-        before = self.server.program
+        before, here = self.server.program, os.open(".", os.O_PATH | os.O_CLOEXEC)
         try:
+            self._enter()  # relative names of log files are looked for there
             self._access = _open_logs(self.config)
         except ConfigError:
-            if before is not None:
-                _open_logs(before.config)
+            os.fchdir(here)
             raise
-        os.environ.clear()
-        os.environ.update({**self.loaded.environ, **self.config.env})
-        os.chdir(self.config.chdir)
+        finally:
+            os.close(here)
+        if before is not None:
+            _unset(before)
+        os.environ.update(self.config.env)
         self.server.program = self
+        self._was_applied = True
+
+    def _enter(self) -> None:
+        """Raises ConfigError; but a release that is gone back to serves on without its directory."""
+        try:
+            os.chdir(self.config.chdir)
+        except OSError as exc:
+            problem = f"chdir = {self.config.chdir}: {exc.strerror}"
+            if not self._was_applied:
+                raise ConfigError(problem) from exc
+            log.error_log.error("%s. Workers that load the application from there will fail: put it back.", problem)
 
     def load(self) -> None:
         """In a zygote."""
@@ -197,7 +213,16 @@ def _certificates(config: Config) -> Certificates | None:
     return Certificates(config)
 
 
+def _unset(program: Program) -> None:
+    """Its raw_env; what configuration files and hooks have set besides is theirs, and stays."""
+    for name in program.config.env:
+        os.environ.pop(name, None)
+        if name in program.loaded.environ:
+            os.environ[name] = program.loaded.environ[name]
+
+
 def _open_logs(config: Config) -> access.AccessLog | None:
+    access.writer(config.access_log_format)  # that it is none is found before anything changes
     log.setup(config)
     return access.open_access_log(config)
 

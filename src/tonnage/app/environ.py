@@ -101,7 +101,8 @@ def trust(environ: Environ, gateway: Gateway, head: RequestHead) -> None:
 
     Raises RemoteProtocolError when its fields contradict each other.
     """
-    schemes = {environ[key] == https for key, https in gateway.https_markers.items() if key in environ}
+    markers = gateway.https_markers
+    schemes = {each == https for key, https in markers.items() if key in environ for each in _sent(environ, key, head)}
     if len(schemes) > 1:
         raise RemoteProtocolError("the proxy's scheme fields contradict each other")
     if True in schemes:
@@ -110,6 +111,12 @@ def trust(environ: Environ, gateway: Gateway, head: RequestHead) -> None:
         for item in head.fields:  # by the name that proxies send: a client's Script-Name has the same key
             if item.name in {b"script_name", b"path_info"}:
                 environ[item.cgi.removeprefix("HTTP_")] = item.text
+
+
+def _sent(environ: Environ, key: str, head: RequestHead) -> list[str]:
+    """Fields of one name are joined with commas; each was sent by somebody."""
+    value = str(environ[key])
+    return [value] if "," not in value else [item.text for item in head.fields if item.cgi == key]
 
 
 def mount(environ: Environ) -> bool:

@@ -80,5 +80,5 @@ def _load(config: Config, spec: str) -> LoadedApp:
     os.environ.update(config.env)
     logconfig.apply(config)
     access.open_access_log(config)
-    privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
+    privileges.drop(config.user, config.group, initgroups=config.initgroups)
     return load_app(spec, [config.chdir, *config.pythonpath])

@@ -20,6 +20,7 @@ from tonnage.config.model import SPECS
 from tonnage.config.resolve import Given, near_miss
 from tonnage.errors import ConfigError
 
+MODULE = "__config__"  # Gunicorn's name for it
 USUAL = ("gunicorn.conf.py", "tonnage.toml", "pyproject.toml")
 
 
@@ -88,7 +89,20 @@ def _toml_lines(text: str) -> dict[str, int]:
 
 
 def _python(path: Path, label: str) -> Read:
-    module = ModuleType("__config__")
+    before = sys.modules.get(MODULE)
+    module = sys.modules[MODULE] = ModuleType(MODULE)  # what it defines is looked up by name, by dataclasses for one
+    try:
+        source = _execute(module, path, label)
+    except ConfigError:
+        del sys.modules[MODULE]
+        if before is not None:
+            sys.modules[MODULE] = before
+        raise
+    return _namespace(vars(module), label, _python_lines(source), path)
+
+
+def _execute(module: ModuleType, path: Path, label: str) -> bytes:
+    """Its source."""
     module.__file__ = str(path)
     try:
         source = path.read_bytes()
@@ -100,7 +114,7 @@ def _python(path: Path, label: str) -> Read:
         raise ConfigError(f"{place}: {type(exc).__name__}: {exc.msg}{_quoted(exc.text)}") from exc
     except (Exception, SystemExit) as exc:
         raise ConfigError(_raised(exc, path, label)) from exc
-    return _namespace(vars(module), label, _python_lines(source), path)
+    return source
 
 
 def _module(name: str) -> Read:

@@ -37,6 +37,7 @@ class Spec:
     variable: str | None
     template: str  # how the variable's text becomes the value: PORT=80 means bind=0.0.0.0:80
     bare: str | None  # what the flag means without a value
+    empty: bool  # an empty variable counts, as the empty list; else it is what a shell leaves of an unset one
 
     @property
     def is_switch(self) -> bool:
@@ -65,10 +66,11 @@ def setting(
     variable: str | None = None,
     template: str = "{}",
     bare: str | None = None,
+    empty: bool = False,
 ) -> T:
     def spec(name: str, section: str) -> Spec:
         checks = cast("Check[object]", check)  # it is only given what `kind` returned
-        return Spec(name, section, default, flags, kind, meaning, why, checks, variable, template, bare)
+        return Spec(name, section, default, flags, kind, meaning, why, checks, variable, template, bare, empty)
 
     return field(default_factory=lambda: default, metadata={"spec": spec})
 

@@ -70,7 +70,7 @@ def _variables(environ: Mapping[str, str]) -> Source:
     found: dict[str, Given] = {}
     for spec in SPECS.values():
         for name in spec.variables:
-            if environ.get(name):  # an empty one is what a shell leaves of an unset one
+            if environ.get(name) or (spec.empty and name in environ):
                 template = spec.template if name == spec.variable else "{}"
                 found[spec.name] = Given(template.format(environ[name]), f"${name}")
                 break

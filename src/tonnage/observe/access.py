@@ -32,13 +32,13 @@ AT_MOST: Final = 512  # lines in memory, should a worker be too busy to flush
 def open_access_log(config: Config) -> AccessLog | None:
     """After `log.setup`, whose file it writes to. Raises ConfigError when the format is wrong."""
     pattern = config.access_log_format
-    write = _writer(pattern)
+    write = writer(pattern)
     if not config.accesslog and not log.is_configured(config):
         return None
     return AccessLog(pattern, write)
 
 
-def _writer(pattern: str) -> Format:
+def writer(pattern: str) -> Format:
     if pattern == "json":
         return json_format()
     return common_line if pattern == COMMON else compile_format(pattern)

@@ -14,7 +14,8 @@ import sys
 from typing import Final
 
 from tonnage.config.model import Config
-from tonnage.observe.lines import open_lines
+from tonnage.errors import ConfigError
+from tonnage.observe.lines import LineFile, open_lines
 from tonnage.observe.records import JsonFormatter, LineHandler, TextFormatter
 
 error_log: Final = logging.getLogger("tonnage.error")
@@ -45,15 +46,54 @@ class _Capture:
 _capture = _Capture()
 
 
+class _Before:
+    """The loggers as they were. logging.config changes them one by one, and gives up in the middle."""
+
+    def __init__(self) -> None:
+        self._states = {
+            logger: (logger.handlers[:], logger.filters[:], logger.level, logger.propagate, logger.disabled)
+            for logger in _loggers()
+        }
+
+    def restore(self) -> None:
+        for logger in _loggers():
+            handlers, filters, level, propagate, disabled = self._states.get(
+                logger, ([], [], logging.NOTSET, True, False)
+            )
+            for new in set(logger.handlers).difference(handlers):
+                new.close()
+            logger.handlers[:], logger.filters[:] = handlers, filters
+            logger.setLevel(level)
+            logger.propagate, logger.disabled = propagate, disabled
+
+    def end(self) -> None:
+        """Nobody needs them any more."""
+        now = set(_handlers())
+        for old in {each for state in self._states.values() for each in state[0]} - now:
+            if isinstance(old, LineHandler):
+                old.end()
+
+
 def setup(config: Config) -> None:
-    """Raises ConfigError when a file cannot be opened or a logging configuration is wrong."""
+    """Raises ConfigError when a file cannot be opened or a logging configuration is wrong: then nothing has changed."""
     _take_aliases()
+    before = _Before()
+    try:
+        errors = _set_up(config)
+    except ConfigError:
+        before.restore()
+        raise
+    before.end()
+    _capture.fd = errors.fd if config.capture_output and config.errorlog != "-" else None
+    _capture.renew()
+    settle()
+
+
+def _set_up(config: Config) -> LineFile:
     owner = (-1 if config.user is None else config.user, -1 if config.group is None else config.group)
     errors = open_lines(config.errorlog, 2, "errorlog", _say_of_errors, owner)
     _replace(error_log, LineHandler(errors, JsonFormatter() if config.log_format == "json" else TextFormatter()))
     error_log.setLevel(config.loglevel.upper())
-    _capture.fd = errors.fd if config.capture_output and config.errorlog != "-" else None
-    _capture.renew()
     if config.accesslog:
         _replace(access_log, LineHandler(open_lines(config.accesslog, 1, "accesslog", error_log.log, owner)))
     else:
@@ -63,7 +103,7 @@ def setup(config: Config) -> None:
         from tonnage.observe import logconfig  # noqa: PLC0415 -- logging.config is 1 MB, and few need it
 
         logconfig.apply(config)
-    settle()
+    return errors
 
 
 def is_configured(config: Config) -> bool:
@@ -98,10 +138,13 @@ def _reopen(handler: logging.FileHandler) -> None:
         old.close()
 
 
+def _loggers() -> list[logging.Logger]:
+    found = [logging.root, *logging.root.manager.loggerDict.values()]
+    return list(dict.fromkeys(logger for logger in found if isinstance(logger, logging.Logger)))
+
+
 def _handlers() -> list[logging.Handler]:
-    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
-    found = [handler for logger in loggers if isinstance(logger, logging.Logger) for handler in logger.handlers]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(handler for logger in _loggers() for handler in logger.handlers))
 
 
 def _replace(logger: logging.Logger, handler: LineHandler | None) -> None:
@@ -109,7 +152,6 @@ def _replace(logger: logging.Logger, handler: LineHandler | None) -> None:
     for old in logger.handlers[:]:
         if isinstance(old, LineHandler):
             logger.removeHandler(old)
-            old.end()
     if handler is not None:
         logger.addHandler(handler)
     logger.propagate = False

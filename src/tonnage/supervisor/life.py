@@ -1,7 +1,7 @@
 """The frame of a worker's or a zygote's life: from just after the fork to os._exit.
 
 The child never returns into the frames of who forked it: whatever happens, it ends in os._exit. What the application
-has registered with atexit is run before, as at the end of any Python program; threads left behind are not waited for.
+has registered with atexit is run before, as at the end of any Python program.
 """
 
 from __future__ import annotations

@@ -35,14 +35,10 @@ def group_id(group: str | int) -> int:
         raise PrivilegeError(f"group = {group!r}: there is no such group on this machine") from None
 
 
-def drop(
-    user: str | int | None, group: str | int | None, *, initgroups: bool = False, umask: int | None = None
-) -> None:
-    """Take on user, group and umask; None leaves what is. Does nothing where nothing would change."""
+def drop(user: str | int | None, group: str | int | None, *, initgroups: bool = False) -> None:
+    """Take on user and group; None leaves what is. Does nothing where nothing would change."""
     uid = os.geteuid() if user is None else user_id(user)
     gid = os.getegid() if group is None else group_id(group)
-    if umask is not None:
-        os.umask(umask)
     try:
         if uid != os.geteuid() or gid != os.getegid() or initgroups:
             _become(uid, gid, initgroups=initgroups)

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Collection
 from time import monotonic_ns
 from typing import Protocol
@@ -52,7 +53,7 @@ OpenService = Callable[[Seat, LoadedApp], Service]
 
 def load(config: Config) -> LoadedApp:
     """Become nobody, then import the application. Raises TonnageError."""
-    privileges.drop(config.user, config.group, initgroups=config.initgroups, umask=config.umask)
+    privileges.drop(config.user, config.group, initgroups=config.initgroups)
     if config.wsgi_app is None:
         raise AppLoadError("no application was named; give MODULE:NAME on the command line, or wsgi_app in the file")
     app = load_app(config.wsgi_app, [config.chdir, *config.pythonpath])
@@ -76,6 +77,7 @@ class Lifecycle:
         self.reopen_logs = reopen_logs
         self.facade = seat.worker
         self.service: Service | None = None
+        self._quits = False  # at once
         self._is_dismissed = False  # told to go before it was known to be ready
 
     def run(self, open_service: OpenService) -> int:
@@ -95,6 +97,8 @@ class Lifecycle:
         seat.channel.send(Ready(os.getpid(), app.kind == "asgi"))
         service.run()
         service.close()
+        if not self._quits:  # threads that the application has left are waited for, as at the end of any program
+            threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # what Python does before atexit
         return 0
 
     def _load(self) -> LoadedApp:
@@ -167,6 +171,7 @@ class Lifecycle:
 
     def _quit(self) -> None:
         assert self.service is not None
+        self._quits = True
         self.facade.alive = False
         if self.config.worker_int is not None:
             self.config.worker_int(self.facade)

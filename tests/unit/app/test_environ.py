@@ -71,16 +71,19 @@ def test_one_request_leaves_nothing_for_the_next() -> None:
 @pytest.mark.parametrize(
     ("fields", "scheme"),
     [("", "http"), ("\nX-Forwarded-Proto: https", "https"), ("\nX-Forwarded-Proto: http", "http"),
-     ("\nX-Forwarded-Proto: https\nX-Forwarded-Ssl: on", "https")],
+     ("\nX-Forwarded-Proto: https\nX-Forwarded-Ssl: on", "https"),
+     ("\nX-Forwarded-Proto: https\nX-Forwarded-Proto: https", "https"),
+     ("\nX-Forwarded-Proto: https,http", "http")],
 )  # fmt: skip
 def test_a_trusted_proxy_says_the_scheme(fields: str, scheme: str) -> None:
     made = environ(f"GET / HTTP/1.1\nHost: x{fields}", trusted=True)
     assert made["wsgi.url_scheme"] == scheme
 
 
-def test_contradicting_schemes_are_refused() -> None:
+@pytest.mark.parametrize("other", ["X-Forwarded-Ssl: off", "X-Forwarded-Proto: http"])
+def test_contradicting_schemes_are_refused(other: str) -> None:
     with pytest.raises(RemoteProtocolError):
-        environ("GET / HTTP/1.1\nHost: x\nX-Forwarded-Proto: https\nX-Forwarded-Ssl: off", trusted=True)
+        environ(f"GET / HTTP/1.1\nHost: x\nX-Forwarded-Proto: https\n{other}", trusted=True)
 
 
 def test_a_stranger_says_nothing_of_the_scheme() -> None:

@@ -236,4 +236,3 @@ def test_a_module_that_cannot_be_imported(loaded: Load) -> None:
 def test_the_file_is_a_module_of_its_own(loaded: Load, tmp_path: Path) -> None:
     (tmp_path / "gunicorn.conf.py").write_text("assert __name__ == '__config__'\nproc_name = __file__\n")
     assert loaded().config.proc_name == str(tmp_path / "gunicorn.conf.py")
-    assert "__config__" not in sys.modules

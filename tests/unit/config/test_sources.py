@@ -77,6 +77,11 @@ def test_an_empty_variable_is_no_variable(loaded: Load) -> None:
     assert set(found.origins.values()) == {"default"}
 
 
+def test_an_empty_list_of_proxies_trusts_nobody(loaded: Load) -> None:
+    assert loaded("", {"FORWARDED_ALLOW_IPS": ""}).config.forwarded_allow_ips == ()
+    assert loaded("", {"TONNAGE_FORWARDED_ALLOW_IPS": "", "FORWARDED_ALLOW_IPS": "*"}).config.forwarded_allow_ips == ()
+
+
 def test_bind_on_the_command_line_replaces_the_files(loaded: Load, tmp_path: Path) -> None:
     (tmp_path / "gunicorn.conf.py").write_text("bind = ['127.0.0.1:1', '127.0.0.1:2']\n")
     assert loaded().config.bind == (TcpAddress("127.0.0.1", 1), TcpAddress("127.0.0.1", 2))

@@ -31,15 +31,6 @@ def test_nothing_asked_changes_nothing() -> None:
     assert (os.getresuid(), os.getresgid(), os.getgroups()) == before
 
 
-def test_the_umask_is_set() -> None:
-    before = os.umask(0)
-    try:
-        drop(None, None, umask=0o027)
-        assert os.umask(0) == 0o027
-    finally:
-        os.umask(before)
-
-
 @root_only
 def test_there_is_no_way_back() -> None:
     def act() -> None:

@@ -104,7 +104,8 @@ class Process:
         "--umask",
         kind=MODE,
         check=between(0, 0o777),
-        meaning="Permission bits that new files and Unix sockets do not get: 0o22, 022 and 18 are the same.",
+        meaning="Permission bits that Unix sockets do not get: 0o22, 022 and 18 are the same. Files are made with the "
+        "umask of whoever starts the server, as with Gunicorn.",
     )
     proc_name: str | None = setting(
         None,

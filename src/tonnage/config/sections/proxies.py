@@ -23,6 +23,7 @@ class Proxies:
         "--forwarded-allow-ips",
         kind=NETWORKS,
         variable="FORWARDED_ALLOW_IPS",
+        empty=True,
         meaning="Proxies to believe: addresses, networks, or * for every peer. Unix sockets' peers always are.",
     )
     secure_scheme_headers: Mapping[str, str] = setting(
