@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread, get_ident
+from threading import Lock, Thread, current_thread, get_ident
 from time import monotonic_ns
 from typing import Protocol
 
@@ -61,7 +61,11 @@ class Inline:
 
 
 class Pool:
-    """`threads` threads take exchanges from one queue; what they have answered is posted to the loop."""
+    """`threads` threads take exchanges from one queue; what they have answered is posted to the loop.
+
+    They are daemons, so that one that is stuck does not keep the process; but threads inherit that from who starts
+    them, and those of the application are waited for at the end as in any program.
+    """
 
     def __init__(self, threads: int, slot: Slot, done: Callable[[Exchange], None], mailbox: Mailbox) -> None:
         self.free = threads
@@ -102,6 +106,7 @@ class Pool:
         self._done(exchange)
 
     def _serve(self, number: int) -> None:
+        current_thread()._daemonic = False  # type: ignore[attr-defined]  # noqa: SLF001  # see `Pool`
         slot = self._slot
         while (exchange := self._jobs.get()) is not None:
             exchange.began_ns = began = monotonic_ns()
