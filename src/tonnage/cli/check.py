@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,16 +64,37 @@ def settings(loaded: Loaded) -> Iterator[Finding]:
 
 
 def files(loaded: Loaded) -> Iterator[Finding]:
-    """The directories that a pid file and logs are made in."""
+    """A pid file is always made anew; a log that is there is only opened, before any privilege is given up."""
     config = loaded.config
-    for name in ("pidfile", "accesslog", "errorlog"):
+    for name, trouble in (("pidfile", _not_made), ("accesslog", _not_opened), ("errorlog", _not_opened)):
         path = getattr(config, name)
-        if path is not None and path != "-":
-            where = Path(config.chdir, path).parent
-            if not os.access(where, os.W_OK | os.X_OK):
-                yield Finding(
-                    name, f"{path}: no file can be made in {where}; create it, or choose another", is_problem=True
-                )
+        if path and path != "-" and (text := trouble(Path(config.chdir, path))):
+            yield Finding(name, f"{path}: {text}", is_problem=True)
+
+
+def _not_made(path: Path) -> str:
+    if path.is_dir():
+        return "is a directory; name a file"
+    if os.access(path.parent, os.W_OK | os.X_OK):
+        return ""
+    return f"no file can be made in {path.parent}; create it, or choose another"
+
+
+def _not_opened(path: Path) -> str:
+    """Looked at, not opened: a pipe's reader would take our end for the last."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return _not_made(path.resolve())  # a link to nowhere is made where it leads
+    except OSError as exc:
+        return f"cannot be opened: {exc.strerror}; choose another file"
+    if stat.S_ISDIR(mode):
+        return "is a directory; name a file"
+    if stat.S_ISSOCK(mode):
+        return "is a socket, and cannot be opened as a file; for the standard output or error write -"
+    if os.access(path, os.W_OK):
+        return ""
+    return f"may not be written by user {os.geteuid()}; change its permissions, or choose another file"
 
 
 def tls(loaded: Loaded) -> Iterator[Finding]:
@@ -89,8 +112,15 @@ def tls(loaded: Loaded) -> Iterator[Finding]:
 
 
 def addresses(loaded: Loaded) -> Iterator[Finding]:
-    for address in loaded.config.bind:
-        yield listen(address, loaded.config)
+    """From where a start listens, since the path of a Unix socket may be relative."""
+    config = loaded.config
+    if not os.access(config.chdir, os.X_OK):
+        text = f"{config.chdir} may not be entered by user {os.geteuid()}; change its permissions, or choose another"
+        yield Finding("chdir", text, is_problem=True)
+        return
+    with chdir(config.chdir):
+        found = [listen(address, config) for address in config.bind]
+    yield from found
 
 
 def listen(address: Address, config: Config) -> Finding:

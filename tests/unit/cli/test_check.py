@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -95,6 +96,159 @@ def test_what_the_application_prints_is_not_mixed_up(check: Check, tmp_path: Pat
 def test_the_logging_configuration_is_tried_too(check: Check) -> None:
     assert check("good -b 127.0.0.1:0 --log-config no.ini") == 1
     assert "logconfig = no.ini" in check.out
+
+
+def test_relative_files_and_sockets_are_looked_for_where_the_server_will_be(check: Check, tmp_path: Path) -> None:
+    for directory in ("site/run", "site/logs"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "site" / "log.ini").write_text(LOG_INI)
+    (tmp_path / "site" / "inner.py").write_text(GOOD)
+    files = "--pid run/p --access-logfile logs/a --error-logfile logs/e --log-config log.ini"
+    assert check(f"inner --chdir site -b unix:run/a.sock {files}") == 0, check.out
+    assert "ok    address      unix:run/a.sock is free\n" in check.out
+    assert list((tmp_path / "site" / "run").iterdir()) == list((tmp_path / "site" / "logs").iterdir()) == []
+    assert Path.cwd() == tmp_path
+    (tmp_path / "run").mkdir()
+    (tmp_path / "site" / "run").rmdir()
+    (tmp_path / "site" / "log.ini").rename(tmp_path / "log.ini")
+    assert check(f"inner --chdir site -b unix:run/a.sock {files}") == 1
+    failed = [line.split()[1] for line in check.out.splitlines() if line.startswith("FAIL")]
+    assert failed == ["pidfile", "address", "application"], "those beside --chdir do not count"
+
+
+LOG_INI = """
+[loggers]
+keys = root
+[handlers]
+keys = console
+[formatters]
+keys =
+[logger_root]
+handlers = console
+[handler_console]
+class = StreamHandler
+"""
+
+
+@pytest.mark.parametrize("flag", ["--access-logfile", "--error-logfile", "--pid"])
+def test_a_directory_is_no_file(check: Check, tmp_path: Path, flag: str) -> None:
+    (tmp_path / "directory").mkdir()
+    assert check(f"good -b 127.0.0.1:0 {flag} directory") == 1
+    assert "directory: is a directory; name a file\n" in check.out
+
+
+def test_a_log_that_is_a_socket_cannot_be_opened(check: Check, tmp_path: Path) -> None:
+    """As /dev/stdout is, where systemd has connected it to its journal."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "journal"))
+        assert check("good -b 127.0.0.1:0 --error-logfile journal") == 1
+    assert (
+        "journal: is a socket, and cannot be opened as a file; for the standard output or error write -\n" in check.out
+    )
+
+
+def test_a_log_below_a_file_cannot_be_opened(check: Check) -> None:
+    assert check("good -b 127.0.0.1:0 --access-logfile good.py/log") == 1
+    assert "FAIL  accesslog    good.py/log: cannot be opened: Not a directory; choose another file\n" in check.out
+
+
+# -- as somebody who is not root ---------------------------------------------------------------------------------------
+
+NOBODY = 65534
+PR_SET_DUMPABLE = 4
+
+# All that is imported is imported as root: the interpreter may be in root's home. A process that has changed its user
+# must be dumpable again, or its /dev/stdout is root's.
+AS_NOBODY = f"""
+import ctypes, io, os, sys
+from contextlib import redirect_stdout
+from tonnage.cli.main import main
+
+with redirect_stdout(io.StringIO()):
+    assert main(["check", "good", "-b", "127.0.0.1:0"]) == 0
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+    os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+    assert ctypes.CDLL(None).prctl({PR_SET_DUMPABLE}, 1, 0, 0, 0) == 0
+reading, writing = os.pipe()
+parent = os.dup(1)
+os.dup2(writing, 1)
+os.dup2(writing, 2)
+code = main(["check", "good", "-b", "127.0.0.1:0", *sys.argv[1:]])
+sys.stdout.flush()
+for each in (1, 2, writing):
+    os.close(each)
+while piece := os.read(reading, 4096):
+    os.write(parent, piece)
+os._exit(code)
+"""
+
+
+class Ordinary:
+    """`tonnage check` as a user without rights has it, its output in a pipe of its own: as in most containers."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.out = ""
+
+    def __call__(self, line: str) -> int:
+        ended = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, *line.split()],
+            cwd=self.place,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not ended.stderr, ended.stderr
+        self.out = ended.stdout
+        return ended.returncode
+
+
+@pytest.fixture
+def ordinary() -> Iterator[Ordinary]:
+    with TemporaryDirectory() as name:  # pytest's own directories are closed to others
+        place = Path(name)
+        place.chmod(0o755)
+        (place / "good.py").write_text(GOOD)
+        yield Ordinary(place)
+
+
+def test_an_ordinary_user_may_log_to_its_standard_output_by_name(ordinary: Ordinary) -> None:
+    assert ordinary("--access-logfile /dev/stdout --error-logfile /dev/stderr") == 0, ordinary.out
+    assert ordinary.out.endswith("it would start\n")
+
+
+def test_a_log_that_is_there_must_be_writable_and_its_directory_need_not_be(ordinary: Ordinary) -> None:
+    closed = ordinary.place / "closed"
+    closed.mkdir()
+    log = closed / "log"
+    log.write_text("a line of before\n")
+    log.chmod(0o666)
+    closed.chmod(0o555)
+    assert ordinary("--error-logfile closed/log") == 0, ordinary.out
+    assert ordinary("--access-logfile closed/other") == 1
+    assert f"FAIL  accesslog    closed/other: no file can be made in {closed.resolve()}; " in ordinary.out
+    closed.chmod(0o777)
+    log.chmod(0o444)
+    assert ordinary("--error-logfile closed/log") == 1
+    assert "FAIL  errorlog     closed/log: may not be written by user " in ordinary.out
+    assert log.read_text() == "a line of before\n"
+
+
+def test_a_link_to_a_log_that_is_not_there_yet_leads_to_where_it_will_be(ordinary: Ordinary) -> None:
+    for name, mode in (("open", 0o777), ("closed", 0o555)):
+        (ordinary.place / name).mkdir()
+        (ordinary.place / f"to-{name}").symlink_to(f"{name}/log")
+        (ordinary.place / name).chmod(mode)
+    assert ordinary("--error-logfile to-open") == 0, ordinary.out
+    assert ordinary("--error-logfile to-closed") == 1
+
+
+def test_a_directory_that_may_not_be_entered_is_told(ordinary: Ordinary) -> None:
+    (ordinary.place / "closed").mkdir(mode=0)
+    assert ordinary("--chdir closed") == 1
+    assert "closed may not be entered by user " in ordinary.out
 
 
 def test_an_application_needs_a_worker_that_calls_it(check: Check) -> None:
