@@ -1,5 +1,6 @@
-"""What the pages name exists: flags, settings, functions, signals, atoms, hooks."""
+"""What the pages and our messages name exists: flags, settings, functions, signals, atoms, hooks."""
 
+import ast
 import re
 from functools import cache
 
@@ -28,6 +29,15 @@ FOREIGN = {  # what belongs to somebody else, and whose it is
     "proxy_read_timeout": "nginx",
 }
 
+OF_OPERATIONS = {"--quick", "--wait-bake"}  # `tonnage stop` and `tonnage reload` read their words themselves
+FOREIGN_IN_MESSAGES = {
+    "--adapter": "caddy",
+    "--cpus": "docker run",
+    "--pids-limit": "docker run",
+    "--sysctl": "docker run",
+    "--ulimit": "docker run",
+}
+
 FLAGS = {flag: spec for spec in SPECS.values() for flag in (*spec.flags, spec.inverse) if flag}
 
 
@@ -39,6 +49,19 @@ def flags(text: str) -> set[str]:
 def test_every_flag_exists(each: Page) -> None:
     named = {flag for span in each.spans if re.match(r"-|tonnage (?!:)", span) for flag in flags(span)}
     assert str(each) in MEASURED or named - FLAGS.keys() - OURS - FOREIGN.keys() == set()
+
+
+def test_every_flag_that_a_message_names_exists() -> None:
+    texts = [
+        (path.relative_to(SOURCE), node.value)
+        for path in sorted(SOURCE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    named = {(str(path), flag) for path, text in texts for flag in flags(text)}
+    known = FLAGS.keys() | OURS | OF_OPERATIONS | FOREIGN_IN_MESSAGES.keys()
+    assert {(path, flag) for path, flag in named if flag not in known} == set()
+    assert OF_OPERATIONS | FOREIGN_IN_MESSAGES.keys() <= {flag for _, flag in named}, "named no more"
 
 
 @cache

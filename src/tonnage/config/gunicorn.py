@@ -127,7 +127,7 @@ VERDICTS: dict[str, Verdict] = {
     "group": SAME,
     "initgroups": SAME,
     "umask": SAME,
-    "tmp_upload_dir": Same("it has an effect; nothing in Gunicorn reads it"),
+    "tmp_upload_dir": Same("it has a flag and an effect; nothing in Gunicorn reads it"),
     "pythonpath": SAME,
     "paste": PASTE,
     "raw_paste_global_conf": NotYet("PasteDeploy"),

@@ -193,10 +193,12 @@ def temporary(facts: Facts, config: Config, _app: Application | None) -> Finding
     source = f"{found.kind or 'a file system'} at {found.mount}, {size(found.free_octets)} free"
     if found.in_memory and facts.memory.terms and (not body or body > facts.memory.room):
         because = f"{found.directory} lies in memory, and counts against its limit"
-        remedy = "tmp_upload_dir = '/var/tmp', or another directory on a disk"
+        remedy = "--tmp-upload-dir /var/tmp, or another directory on a disk"
         return Finding(name, Verdict.CAP, size(facts.memory.room), asked, because, source, remedy)
     if body > found.free_octets:
-        remedy = f"--limit-request-body {max(1, found.free_octets >> 21)}m, or tmp_upload_dir where there is more room"
+        remedy = (
+            f"--limit-request-body {max(1, found.free_octets >> 21)}m, or --tmp-upload-dir where there is more room"
+        )
         return Finding(name, Verdict.CAP, size(found.free_octets), asked, f"in {found.directory}", source, remedy)
     if found.in_memory:
         return Finding(name, Verdict.NOTE, str(found.directory), "", "they count as memory", source)

@@ -142,6 +142,7 @@ class Process:
     )
     tmp_upload_dir: str | None = setting(
         None,
+        "--tmp-upload-dir",
         kind=PATH,
         meaning="Directory for bodies and responses that wait on disk; the system's temporary directory by default.",
     )

@@ -143,7 +143,7 @@ def test_bodies_on_a_file_system_in_memory() -> None:
     tmpfs = FileSystem(Path("/tmp"), "tmpfs", Path("/tmp"), 100 * GIB)
     finding = found(limits.temporary, replace(with_memory(512 * MIB), temporary=tmpfs), Config(limit_request_body=GIB))
     assert (finding.verdict, finding.effective) == (Verdict.CAP, "512 MiB")
-    assert "tmp_upload_dir" in finding.remedy
+    assert "--tmp-upload-dir" in finding.remedy
     assert found(limits.temporary, replace(PLENTY, temporary=tmpfs)).verdict is Verdict.NOTE
     assert found(limits.temporary, replace(PLENTY, temporary=None)).verdict is Verdict.UNKNOWN
 
