@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +43,13 @@ OVERDUE = {
     "If requests may take that long, raise it.",
     Overdue.BOOT: "it was not ready after %g s.",
 }
+
+TO_RAISE = {  # by what a fork, or a channel to the new process, has failed with
+    os.strerror(errno.EMFILE): "raise the limit on open files (ulimit -n, LimitNOFILE=)",
+    os.strerror(errno.ENFILE): "raise the machine's limit on open files (sysctl fs.file-max)",
+    os.strerror(errno.EAGAIN): "raise the limit on processes (ulimit -u, TasksMax=)",
+}
+OTHERWISE = "raise the limit on processes or memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,8 @@ def _of_process(event: OfProcess, names: Names) -> Said:
         case BootFailure():
             said = Said(logging.ERROR if event.failures <= LOUD else logging.WARNING, _boot_failure(event, pid))
         case NotForked(_, reason, retry_s, failures):
-            follows = f"{_what_follows(retry_s, failures)} If it stays so, raise the limit on processes or memory."
+            remedy = TO_RAISE.get(reason, OTHERWISE)
+            follows = f"{_what_follows(retry_s, failures)} If it stays so, {remedy}."
             said = Said(logging.ERROR, f"No worker could be started: {reason}. {follows}")
         case ZygoteLost(age, generation, code):
             what = f"{who} of generation {generation} {how_it_ended(code)}. {names.last_words(age)}"

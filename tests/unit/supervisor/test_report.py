@@ -95,11 +95,35 @@ def said(event: Report | Abort) -> tuple[str, str]:
             ),
         ),
         (
-            NotForked(1, "EAGAIN", 0.5, 1),
+            NotForked(1, "its zygote is gone", 0.5, 1),
             "ERROR",
             (
-                "No worker could be started: EAGAIN. The next is started in 0.5 s. "
+                "No worker could be started: its zygote is gone. The next is started in 0.5 s. "
                 "If it stays so, raise the limit on processes or memory."
+            ),
+        ),
+        (
+            NotForked(1, "Too many open files", 0.5, 1),
+            "ERROR",
+            (
+                "No worker could be started: Too many open files. The next is started in 0.5 s. "
+                "If it stays so, raise the limit on open files (ulimit -n, LimitNOFILE=)."
+            ),
+        ),
+        (
+            NotForked(1, "Too many open files in system", 1, 2),
+            "ERROR",
+            (
+                "No worker could be started: Too many open files in system. The next is started in 1.0 s "
+                "(failure 2 in a row). If it stays so, raise the machine's limit on open files (sysctl fs.file-max)."
+            ),
+        ),
+        (
+            NotForked(1, "Resource temporarily unavailable", 0.5, 1),
+            "ERROR",
+            (
+                "No worker could be started: Resource temporarily unavailable. The next is started in 0.5 s. "
+                "If it stays so, raise the limit on processes (ulimit -u, TasksMax=)."
             ),
         ),
         (
