@@ -26,6 +26,14 @@ class Given:
 Source: TypeAlias = Mapping[str, Given]
 DEFAULT = "default"
 
+ORDINARY = {"env", "name"}  # flags too, and what any program calls its variables
+OF_FLAGS = {
+    plain: spec.name
+    for spec in SPECS.values()
+    for plain in (flag.lstrip("-").replace("-", "_") for flag in spec.flags if flag.startswith("--"))
+    if plain not in SPECS and plain not in ORDINARY
+}
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -82,9 +90,15 @@ def is_given(origin: str) -> bool:
 
 
 def near_miss(name: str) -> str | None:
-    """The setting somebody probably meant. Helper names in Python files are no misses, so it must be close."""
+    """The setting somebody probably meant. Helper names in Python files are no misses, so it must be close.
+
+    A flag's name is often taken for its setting's: `access_logfile`, `pid`, `preload`. Not so a constant's, `PID`.
+    """
     plain = name.lower().replace("-", "_")
-    return plain if plain in SPECS else next(iter(get_close_matches(plain, SPECS, n=1, cutoff=0.8)), None)
+    for exact in (plain, OF_FLAGS.get(name.replace("-", "_")), plain.removeprefix("worker_")):
+        if exact in SPECS:
+            return exact
+    return next(iter(get_close_matches(plain, SPECS, n=1, cutoff=0.8)), None)
 
 
 def differs(resolved: Resolved, name: str) -> bool:

@@ -106,7 +106,7 @@ def _surplus(words: Sequence[str]) -> list[str]:
 def _odd_variables(environ: Mapping[str, str]) -> list[str]:
     known = {name for spec in SPECS.values() for name in spec.variables}.union(ARGUMENTS)
     odd = [name for name in environ if name.startswith("TONNAGE_") and name not in known]
-    pairs = [(name, near_miss(name.removeprefix("TONNAGE_"))) for name in odd]
+    pairs = [(name, near_miss(name.removeprefix("TONNAGE_").lower())) for name in odd]
     return [f"${name} is not a setting; did you mean $TONNAGE_{near.upper()}?" for name, near in pairs if near]
 
 

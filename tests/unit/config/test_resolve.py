@@ -125,6 +125,32 @@ def test_only_a_likely_typo_is_pointed_out() -> None:
     assert near_miss("multiprocessing") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("preload", "preload_app"),
+        ("access_logfile", "accesslog"),
+        ("access-logfile", "accesslog"),
+        ("error_logfile", "errorlog"),
+        ("log_file", "errorlog"),
+        ("proxy_allow_from", "proxy_allow_ips"),
+        ("pid", "pidfile"),
+        ("keep_alive", "keepalive"),
+        ("no_control_socket", "control_socket_disable"),
+        ("worker_timeout", "timeout"),
+        ("worker_threads", "threads"),
+        ("worker_class", "worker_class"),
+        ("reload_extra_file", "reload_extra_files"),
+        ("env", None),
+        ("name", None),
+        ("PID", None),
+        ("database_timeout", None),
+    ],
+)
+def test_the_name_of_a_flag_leads_to_its_setting_and_ordinary_names_to_none(name: str, setting: str | None) -> None:
+    assert near_miss(name) == setting
+
+
 def test_a_config_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         Config().workers = 2  # type: ignore[misc]

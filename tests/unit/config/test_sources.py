@@ -161,11 +161,15 @@ def test_the_application_may_be_named_in_the_file(loaded: Load, tmp_path: Path) 
     assert loaded("other.wsgi").origins["wsgi_app"] == "command line"
 
 
+VARIABLES = {"TONNAGE_WOKERS": "3", "TONNAGE_MINE": "x", "TONNAGE_PRELOAD": "1"}
+
+
 def test_warnings_say_what_has_no_effect(loaded: Load) -> None:
-    found = loaded("app extra words --spew --statsd-host localhost:8125", {"TONNAGE_WOKERS": "3", "TONNAGE_MINE": "x"})
+    found = loaded("app extra words --spew --statsd-host localhost:8125", VARIABLES)
     assert found.warnings == (
         "only 'app' is served; ignored: extra words",
         "$TONNAGE_WOKERS is not a setting; did you mean $TONNAGE_WORKERS?",
+        "$TONNAGE_PRELOAD is not a setting; did you mean $TONNAGE_PRELOAD_APP?",
         "accepted but not built yet: statsd_host, spew",
     )
 
