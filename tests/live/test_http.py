@@ -52,6 +52,25 @@ def raises_late(environ, start_response):
     yield b"so far, so good"
     raise LookupError("this page fails half way")
 
+class Closing:
+    def __init__(self, pieces):
+        self.pieces = pieces
+
+    def __iter__(self):
+        return iter(self.pieces)
+
+    def close(self):
+        raise LookupError("this page fails when all is said")
+
+def raises_in_close(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return Closing([b"all ", b"of it"])
+
+def raises_after_all(environ, start_response):
+    start_response("200 OK", [("Content-Length", "9")])
+    yield b"all of it"
+    raise LookupError("this page fails when all is given")
+
 def application(environ, start_response):
     return globals()[environ["PATH_INFO"].strip("/")](environ, start_response)
 """
@@ -224,7 +243,19 @@ def test_an_exception_in_the_middle_of_an_answer_leaves_it_visibly_unfinished(se
     raw = wire.rest()
     assert b"so far, so good" in raw
     assert not raw.endswith(b"0\r\n\r\n")
+    server.log.wait_for("raised at GET /raises_late HTTP/1.1; the response was cut off$")
     server.log.wait_for("LookupError: this page fails half way")
+
+
+def test_an_exception_after_the_answer_cuts_nothing_off_and_is_not_said_to(server: Running) -> None:
+    wire = server.connect()
+    for method, body in (("GET", b"all of it"), ("HEAD", b""), ("GET", b"all of it")):
+        assert wire.ask(method, "/raises_in_close").body == body, "on one connection"
+        server.log.wait_for(f"raised at {method} /raises_in_close HTTP/1.1$")
+    server.log.wait_for("LookupError: this page fails when all is said", times=3)
+    assert wire.ask("GET", "/raises_after_all").body == b"all of it"
+    server.log.wait_for("raised at GET /raises_after_all HTTP/1.1$")
+    assert wire.at_end(), "its end was not said"
 
 
 @pytest.mark.parametrize(

@@ -119,9 +119,19 @@ class Connection(Reading):
         return self._framing != state.NOTHING
 
     @property
-    def unfinished(self) -> bool:
+    def responding(self) -> bool:
         """A response has begun, and its end was not said."""
+        return self._writing == STARTED
+
+    @property
+    def unfinished(self) -> bool:
+        """The same, and it has content."""
         return self._writing == STARTED and self._framing != state.NOTHING
+
+    @property
+    def lacks_content(self) -> bool:
+        """The same, and the content that was given is not all."""
+        return self.unfinished and (self._framing != state.COUNTED or self._left > 0)
 
     def data(self, chunk: bytes) -> bytes:
         """Content, framed; b"" where the response may have none.

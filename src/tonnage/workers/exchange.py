@@ -302,12 +302,13 @@ class Exchange:
         if self.cut:  # it was answered long ago
             self.abandon()
             return
-        self.tools.log.error("%s%s", problem, "; the response was cut off" if sent else "", exc_info=trace)
+        cut_off = sent and self.http.lacks_content
+        self.tools.log.error("%s%s", problem, "; the response was cut off" if cut_off else "", exc_info=trace)
         self._held = b""
-        if sent:
-            self.close = True
-        else:
+        if not sent:
             self.refuse(500)
+        elif self.http.responding:
+            self.close = True
 
     def _report_excess(self) -> None:
         self.tools.log.warning(

@@ -195,6 +195,27 @@ def test_more_than_content_length_in_a_whole_response_is_left_out() -> None:
     assert (connection.excess, connection.keep_alive) == (2, True)
 
 
+def test_what_a_response_lacks_is_known_at_every_moment() -> None:
+    connection = asked()
+    begun(connection, ("Content-Length", "3"))
+    assert stands(connection) == (True, True, True)
+    connection.data(b"abc")
+    assert stands(connection) == (True, True, False), "nobody waits for more, but its end was not said"
+    connection.finish()
+    assert stands(connection) == (False, False, False)
+    connection = asked()
+    begun(connection, length=None)
+    connection.data(b"abc")
+    assert stands(connection) == (True, True, True), "of chunks the last one is missing"
+    connection = asked(HEAD_11.replace(b"GET", b"HEAD"))
+    begun(connection, length=3)
+    assert stands(connection) == (True, False, False)
+
+
+def stands(connection: Connection) -> tuple[bool, bool, bool]:
+    return connection.responding, connection.unfinished, connection.lacks_content
+
+
 def test_less_than_content_length_in_a_whole_response_can_still_become_a_500() -> None:
     connection = asked()
     with pytest.raises(LocalProtocolError, match="Content-Length is 9, but there are 5"):
