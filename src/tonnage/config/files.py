@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tonnage.config.model import SPECS
-from tonnage.config.resolve import Given, near_miss
+from tonnage.config.resolve import Given, flag_like, near_miss
 from tonnage.errors import ConfigError
 
 MODULE = "__config__"  # Gunicorn's name for it
@@ -67,7 +67,7 @@ def _toml(path: Path, label: str) -> Read:
     for name in table:
         if name not in SPECS:
             near = near_miss(name)
-            hint = f"did you mean {near}?" if near else "see `tonnage settings` for those there are"
+            hint = _meant(name, near) if near else "see `tonnage settings` for those there are"
             raise ConfigError(f"{label}{_line(places, name)}: {name} is not a setting; {hint}")
     return Read(_named(table, label, places), path=path)
 
@@ -131,11 +131,19 @@ def _module(name: str) -> Read:
 def _namespace(names: Mapping[str, object], label: str, places: Mapping[str, int], path: Path | None) -> Read:
     odd = [name for name in names if name in places and name not in SPECS and not name.startswith("_")]
     warnings = [
-        f"{label}{_line(places, name)}: {name} is not a setting; did you mean {near}?"
+        f"{label}{_line(places, name)}: {name} is not a setting; {_meant(name, near)}{NO_HARM * bool(flag_like(name))}"
         for name in odd
         if (near := near_miss(name)) and near not in names
     ]
     return Read(_named(names, label, places), tuple(warnings), path)
+
+
+NO_HARM = ". If it is a variable of your own, nothing is wrong"
+
+
+def _meant(name: str, near: str) -> str:
+    flag = flag_like(name)
+    return f"the key of {flag} is {near}" if flag else f"did you mean {near}?"
 
 
 def _named(names: Mapping[str, object], label: str, places: Mapping[str, int]) -> dict[str, Given]:
@@ -149,9 +157,14 @@ def _line(places: Mapping[str, int], name: str) -> str:
 
 
 def _python_lines(source: bytes) -> dict[str, int]:
-    """The last line that binds each name of the module, and so where a reader should look for the value."""
+    """The last line that binds each name of the module, and so where a reader should look for the value.
+
+    Not of what the file itself reads and is no setting: that is a variable of its own.
+    """
     places: dict[str, int] = {}
-    nodes: list[ast.AST] = [ast.parse(source)]
+    tree = ast.parse(source)
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    nodes: list[ast.AST] = [tree]
     while nodes:
         node = nodes.pop()
         if isinstance(
@@ -162,7 +175,7 @@ def _python_lines(source: bytes) -> dict[str, int]:
             nodes += ast.iter_child_nodes(node)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 places[node.id] = max(node.lineno, places.get(node.id, 0))
-    return places
+    return {name: line for name, line in places.items() if name in SPECS or name not in own}
 
 
 def _raised(exc: BaseException, path: Path, label: str) -> str:

@@ -26,13 +26,13 @@ class Given:
 Source: TypeAlias = Mapping[str, Given]
 DEFAULT = "default"
 
-ORDINARY = {"env", "name"}  # flags too, and what any program calls its variables
-OF_FLAGS = {
-    plain: spec.name
+OF_FLAGS = {  # where the two names differ
+    plain: (flag, spec.name)
     for spec in SPECS.values()
-    for plain in (flag.lstrip("-").replace("-", "_") for flag in spec.flags if flag.startswith("--"))
-    if plain not in SPECS and plain not in ORDINARY
+    for flag in spec.flags
+    if flag.startswith("--") and (plain := flag[2:].replace("-", "_")) not in SPECS
 }
+NEITHER = (None, "")
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,15 @@ def near_miss(name: str) -> str | None:
     A flag's name is often taken for its setting's: `access_logfile`, `pid`, `preload`. Not so a constant's, `PID`.
     """
     plain = name.lower().replace("-", "_")
-    for exact in (plain, OF_FLAGS.get(name.replace("-", "_")), plain.removeprefix("worker_")):
+    for exact in (plain, OF_FLAGS.get(name.replace("-", "_"), NEITHER)[1], plain.removeprefix("worker_")):
         if exact in SPECS:
             return exact
     return next(iter(get_close_matches(plain, SPECS, n=1, cutoff=0.8)), None)
+
+
+def flag_like(name: str) -> str | None:
+    """The flag that is written so, if its setting has another name."""
+    return OF_FLAGS.get(name.replace("-", "_"), NEITHER)[0]
 
 
 def differs(resolved: Resolved, name: str) -> bool:

@@ -158,25 +158,27 @@ def test_the_name_of_a_flag_is_pointed_out_with_its_key_and_ordinary_names_are_n
 ) -> None:
     (tmp_path / "gunicorn.conf.py").write_text(FLAGS_FOR_KEYS)
     assert loaded().warnings == (
-        "gunicorn.conf.py:3: preload is not a setting; did you mean preload_app?",
-        "gunicorn.conf.py:4: access_logfile is not a setting; did you mean accesslog?",
+        f"gunicorn.conf.py:3: preload is not a setting; the key of --preload is preload_app{NO_HARM}",
+        f"gunicorn.conf.py:4: access_logfile is not a setting; the key of --access-logfile is accesslog{NO_HARM}",
         "gunicorn.conf.py:5: worker_timeout is not a setting; did you mean timeout?",
     )
 
 
+NO_HARM = ". If it is a variable of your own, nothing is wrong"
 FLAGS_FOR_KEYS = """
 from pathlib import Path as log_config
 preload = True
 access_logfile = "-"
 worker_timeout = 4
 name = "shop"
+bind = f"unix:/run/{name}.sock"
 env = {}
 PID = 7
 log_file = "/dev/null"
 errorlog = log_file
 
 def helper():
-    pid = 7
+    pid = env
 """
 
 
@@ -222,8 +224,11 @@ def test_pyproject_has_a_table(loaded: Load, tmp_path: Path) -> None:
     [
         ("workers = 3\nwokers = 4\n", "tonnage.toml:2: wokers is not a setting; did you mean workers?"),
         ("worker-class = 'sync'\n", "tonnage.toml:1: worker-class is not a setting; did you mean worker_class?"),
-        ("preload = true\n", "tonnage.toml:1: preload is not a setting; did you mean preload_app?"),
-        ("access-logfile = '-'\n", "tonnage.toml:1: access-logfile is not a setting; did you mean accesslog?"),
+        ("preload = true\n", "tonnage.toml:1: preload is not a setting; the key of --preload is preload_app"),
+        (
+            "access-logfile = '-'\n",
+            "tonnage.toml:1: access-logfile is not a setting; the key of --access-logfile is accesslog",
+        ),
         ("colour = 'red'\n", "tonnage.toml:1: colour is not a setting; see `tonnage settings`"),
         ("workers = \n", "tonnage.toml cannot be read as TOML: Invalid value (at line 1, column 11)"),
         ("workers = 0\n", "workers = 0 (from tonnage.toml:1) must be at least 1"),
