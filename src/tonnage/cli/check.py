@@ -119,7 +119,7 @@ def addresses(loaded: Loaded) -> Iterator[Finding]:
         yield Finding("chdir", text, is_problem=True)
         return
     with chdir(config.chdir):
-        found = [listen(address, config) for address in config.bind]
+        found = [listen(address, config) for address in (*config.bind, config.admin_bind) if address is not None]
     yield from found
 
 

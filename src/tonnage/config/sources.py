@@ -91,11 +91,12 @@ def _import_from(sources: Sequence[Source], cwd: Path) -> list[str]:
 
 
 def _placed(resolved: Resolved, cwd: Path) -> Resolved:
-    """`chdir` made absolute, and proven."""
+    """`chdir` made absolute, and what has to be a directory proven to be one."""
     directory = (cwd / resolved.config.chdir).absolute()
-    if not directory.is_dir():
-        origin = resolved.origins["chdir"]
-        raise ConfigError(f"chdir = {resolved.config.chdir!r} (from {origin}) is not a directory: {directory}")
+    for name, path in (("chdir", directory), ("tmp_upload_dir", directory / (resolved.config.tmp_upload_dir or ""))):
+        if not path.is_dir():
+            value = getattr(resolved.config, name)
+            raise ConfigError(f"{name} = {value!r} (from {resolved.origins[name]}) is not a directory: {path}")
     return replace(resolved, config=replace(resolved.config, chdir=str(directory)))
 
 

@@ -98,6 +98,12 @@ def test_the_logging_configuration_is_tried_too(check: Check) -> None:
     assert "logconfig = no.ini" in check.out
 
 
+def test_the_admin_address_is_tried_too(check: Check) -> None:
+    assert check("good -b 127.0.0.1:0 --admin-bind unix:/no/where/s") == 1
+    assert "FAIL  address      " in check.out
+    assert "/no/where/s" in check.out
+
+
 def test_relative_files_and_sockets_are_looked_for_where_the_server_will_be(check: Check, tmp_path: Path) -> None:
     for directory in ("site/run", "site/logs"):
         (tmp_path / directory).mkdir(parents=True)

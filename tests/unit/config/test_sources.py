@@ -134,6 +134,9 @@ def test_chdir_is_made_absolute_and_must_be_there(loaded: Load, tmp_path: Path) 
     assert loaded("--chdir sub").config.chdir == str(tmp_path / "sub")
     with pytest.raises(ConfigError, match=r"chdir = 'nowhere' \(from --chdir\) is not a directory: .*/nowhere"):
         loaded("--chdir nowhere")
+    assert loaded("--chdir sub --tmp-upload-dir .").config.tmp_upload_dir == "."
+    with pytest.raises(ConfigError, match=r"tmp_upload_dir = 'nowhere' \(from --tmp-upload-dir\) .*/sub/nowhere"):
+        loaded("--chdir sub --tmp-upload-dir nowhere")
 
 
 def test_the_file_is_looked_for_where_the_command_was_started(loaded: Load, tmp_path: Path) -> None:
