@@ -1,13 +1,14 @@
 """tonnage upgrade: a new supervisor in the place of the old one, or nothing changed."""
 
 import re
+import signal
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from prove.applications import put
-from tests.live.apps import HELLO, write_app
+from tests.live.apps import GATES, HELLO, Gate, write_app
 from tests.live.manager import Manager
 from tests.live.server import Ended, Running, run, serve
 
@@ -82,3 +83,32 @@ def test_the_service_manager_is_told_whom_to_watch(tmp_path: Path) -> None:
             assert not any("STOPPING" in message for message in messages)
             end(server, *words, cwd=tmp_path)
             assert manager.hears("STOPPING")
+
+
+IN_AN_HEIR = (
+    "import os\nif 'TONNAGE_HEIRLOOM' in os.environ:\n    pass_gate('heir')\n"  # before it looks at what it has
+)
+IN_ITS_WORKER = "if os.path.exists('upgrading'):\n    pass_gate('heir')\n"
+
+
+@pytest.mark.parametrize("where", ["settings", "application"])
+def test_the_old_one_may_end_before_the_new_one_serves(tmp_path: Path, bind: str, where: str) -> None:
+    gate = Gate(tmp_path, "heir")
+    application = GATES + "import os\n" + IN_ITS_WORKER + HELLO
+    write_app(tmp_path, application if where == "application" else HELLO)
+    (tmp_path / "gunicorn.conf.py").write_text(GATES + IN_AN_HEIR if where == "settings" else "")
+    words = ["--pid", "server.pid"]
+    with serve("app", *words, cwd=tmp_path, bind=bind) as server:
+        (tmp_path / "upgrading").touch()
+        server.signal(signal.SIGUSR2)
+        gate.wait_until_reached()
+        new = int(server.log.wait_for(r"Supervisor (\d+) is started beside this one")[0][1])
+        server.signal(signal.SIGTERM)
+        assert server.process.wait() == 0
+        wire = server.connect()
+        gate.open()
+        assert wire.ask("GET", "/").text == "hello\n"
+        server.log.wait_for(f"Supervisor {new} has taken over")
+        server.log.wait_for(rf"Listening at: .* \({new}\)")
+        end(server, *words, cwd=tmp_path)
+        assert "Nobody could be told" not in server.log.text

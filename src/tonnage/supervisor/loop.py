@@ -131,6 +131,7 @@ class Supervisor:
         self._pages = pages
         if outfit.heirloom is None:  # or else another supervisor still answers there
             self._open_pages()
+        self._is_heir = outfit.heirloom is not None
         self._upgrade = Upgrade(outfit.command, self._selector, self._log)
         releases.belongings.extend([self._herald.close, self._control.forget, self._admin.forget, self._upgrade.close])
 
@@ -357,7 +358,8 @@ class Supervisor:
         try:
             self._readiness.announce(urls)
         except OSError as exc:
-            self._log.warning("Nobody could be told of readiness (--ready-fd): %s", exc.strerror)
+            if not self._is_heir:  # else who waited for that is gone already, and its end is said elsewhere
+                self._log.warning("Nobody could be told of readiness (--ready-fd): %s", exc.strerror)
 
     def _count_changed(self, new: int, old: int | None) -> None:
         server, hook = self._releases.server, self._releases.current.hooks.nworkers_changed

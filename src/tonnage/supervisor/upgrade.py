@@ -8,7 +8,8 @@
 WINCH in between sends the old one's workers away and keeps it, to be brought back by HUP, as in Gunicorn. If the heir
 ends while it is alone in serving, they come back by themselves.
 
-What the heir inherits stands in one environment variable: its parent, the listeners, a pipe to tell when it serves.
+What the heir inherits stands in one environment variable: for which process it is, who left it, the listeners, a pipe
+to tell when it serves. Who left it may be gone when it is read: then the heir takes over at its first turn.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def take(environ: MutableMapping[str, str]) -> Heirloom | None:
     if not text:
         return None
     found = json.loads(text)
-    if found["parent"] != os.getppid():  # somebody has copied our environment
+    if found["pid"] != os.getpid():  # somebody has copied our environment
         return None
     os.set_inheritable(found["ready_fd"], False)
     return Heirloom(found["parent"], found["ready_fd"], [_listener(*each) for each in found["listeners"]])
@@ -98,6 +99,7 @@ class Upgrade:
         except OSError as exc:
             return f"there is no pipe to it: {exc.strerror}"
         flush()
+        parent = os.getpid()
         with signals.held_back() as mask:
             try:
                 pid = os.fork()
@@ -106,7 +108,7 @@ class Upgrade:
                 os.close(tell)
                 return f"it cannot be forked: {exc.strerror}"
             if pid == 0:
-                self._exec(listeners, tell, server, pre_exec, mask)
+                self._exec(parent, listeners, tell, server, pre_exec, mask)
         os.close(tell)
         self.pid, self._ready = pid, ready
         self._selector.register(ready, selectors.EVENT_READ, self._hear)
@@ -148,7 +150,13 @@ class Upgrade:
             yield HeirServes()
 
     def _exec(
-        self, listeners: Sequence[Listener], tell: int, server: Server, pre_exec: ServerHook | None, mask: signals.Mask
+        self,
+        parent: int,
+        listeners: Sequence[Listener],
+        tell: int,
+        server: Server,
+        pre_exec: ServerHook | None,
+        mask: signals.Mask,
     ) -> NoReturn:
         command = self._command
         try:
@@ -158,7 +166,8 @@ class Upgrade:
             environ = dict(command.environ)
             environ[VARIABLE] = json.dumps(
                 {
-                    "parent": os.getppid(),
+                    "pid": os.getpid(),  # the exec keeps it
+                    "parent": parent,
                     "ready_fd": tell,
                     "listeners": [[each.sock.fileno(), str(each.address), each.url, each.file] for each in listeners],
                 }
