@@ -30,7 +30,7 @@ def begin(state: State, fact: Released, now: float) -> list[Order]:
         state.previous = state.generation
     old = state.want
     state.newest += 1
-    want = fact.want or old or state.rested_from  # found out again, but from where it stands
+    want = fact.want or old or state.current.rested_from  # found out again, but from where it stands
     state.generations[state.newest] = Generation(
         state.newest, fact.rules, within(fact.rules, want), fact.want > 0, moves=fact.moves
     )
@@ -99,7 +99,7 @@ def advance(state: State, now: float) -> list[Order]:
 def _is_settled(state: State) -> bool:
     live = state.live
     ready = all(worker.generation == state.generation and worker.phase is Phase.READY for worker in live)
-    return ready and len(live) >= state.want
+    return ready and 0 < state.want <= len(live)  # where all rest, nothing is proven by it
 
 
 def proof_due(state: State) -> float:

@@ -125,17 +125,20 @@ def _asked_of_heir(state: State, fact: UpgradeAsked | RestAsked) -> list[Order]:
         return [StartHeir()] if state.mode is Mode.SERVING else [NotUpgraded("no worker serves yet, or no more")]
     if not state.has_heir or state.mode not in UP or not state.want:  # the size of a terminal has changed
         return []
-    state.rested_from, state.current.want = state.want, 0
-    return [WantChanged(0, state.rested_from), Rests()]
+    current = state.current
+    current.rested_from, current.want = current.want, 0
+    return [WantChanged(0, current.rested_from), Rests()]
 
 
 def _lose_heir(state: State, reason: str) -> list[Order]:
     lost: list[Order] = [NotUpgraded(reason, undone=state.has_heir)]
     state.has_heir = False
-    if state.want or state.mode not in UP:
+    if state.mode not in UP:
         return lost
-    state.current.want = state.rested_from
-    return [*lost, WantChanged(state.want, 0)]
+    old = state.want
+    for generation in state.generations.values():  # also those that may have to be gone back to
+        generation.want = generation.want or generation.rested_from
+    return [*lost, WantChanged(state.want, old)] if state.want != old else lost
 
 
 def _hear_of(state: State, process: Record, fact: Heard, now: float) -> list[Order]:

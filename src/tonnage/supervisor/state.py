@@ -80,6 +80,7 @@ class Generation:
     crashes: int = 0  # of its workers and its zygote, until it is proven
     moves: bool = False  # its addresses are not those of the generation before it
     listens: bool = True  # the supervisor holds its listeners
+    rested_from: int = 0  # how many workers were wanted before they were sent away in favour of another supervisor
 
 
 @dataclass(slots=True)
@@ -93,8 +94,7 @@ class State:
     oldest_free_age: int = 1
     exit_code: int = 0
     close_at: float = NEVER  # when a stopping server stops listening
-    has_heir: bool = False  # another supervisor serves at the same listeners
-    rested_from: int = 0  # how many workers were wanted before they were sent away in its favour
+    has_heir: bool = False  # another supervisor serves at the same listeners; only then may nobody be wanted
     recycling: int = 0  # age of the worker that is being replaced, alone of its generation
     relieved_at: float = float("-inf")  # when a worker was last replaced for the memory of all
     workers: dict[int, Record] = field(default_factory=dict)

@@ -206,6 +206,12 @@ class Supervised(RuleBasedStateMachine):
             assert wake_at(state, self.world.now) < NEVER, "nobody is there, and nothing would bring anybody"
 
     @invariant()
+    def nobody_rests_when_no_other_supervisor_serves(self) -> None:
+        state = self.world.state
+        if state.mode in UP and not state.has_heir:
+            assert all(generation.want for generation in state.generations.values())
+
+    @invariant()
     def no_generation_is_kept_for_nothing(self) -> None:
         state = self.world.state
         used = {process.generation for process in self.processes}

@@ -100,3 +100,22 @@ def test_a_terminal_that_changes_its_size_sends_nobody_away(stage: Stage) -> Non
     assert play.stop() == 0
     assert play.count("Drain") == 1
     assert "winch" not in play.log
+
+
+def test_the_workers_of_the_old_one_come_back_also_from_a_reload_that_fails_when_the_new_one_is_gone(
+    stage: Stage,
+) -> None:
+    play = upgraded(stage, w2="hang")
+    while "serves beside this one" not in play.log:
+        os.sched_yield()
+    play.send(signal.SIGWINCH)
+    play.wait_for("nworkers_changed 0 1")
+    play.reload(workers=1)
+    broken = play.wait_for("boot", 2).pid
+    os.kill(heir_of(play), signal.SIGTERM)
+    while "this one serves on" not in play.log:
+        os.sched_yield()
+    os.kill(broken, signal.SIGKILL)
+    play.wait_ready(3)
+    assert "Generation 2 is given up" in play.log
+    assert play.stop() == 0
