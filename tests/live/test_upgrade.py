@@ -3,6 +3,7 @@
 import re
 import signal
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from tests.live.manager import Manager
 from tests.live.server import Ended, Running, run, serve
 
 
-def upgraded(done: Ended) -> int:
+def upgraded(done: Ended, workers: int = 2) -> int:
     """The new supervisor's pid."""
     assert done.code == 0, done.output
-    found = re.search(r"^upgraded: supervisor (\d+) \(tonnage \S+\), 2 of 2 workers ready$", done.stdout, re.MULTILINE)
+    ready = f"{workers} of {workers} workers ready"
+    found = re.search(rf"^upgraded: supervisor (\d+) \(tonnage \S+\), {ready}$", done.stdout, re.MULTILINE)
     assert found, done.output
     return int(found[1])
 
@@ -112,3 +114,26 @@ def test_the_old_one_may_end_before_the_new_one_serves(tmp_path: Path, bind: str
         server.log.wait_for(rf"Listening at: .* \({new}\)")
         end(server, *words, cwd=tmp_path)
         assert "Nobody could be told" not in server.log.text
+
+
+def test_a_second_upgrade_is_refused_and_the_first_is_completed(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, "heir")
+    write_app(tmp_path, GATES + "import os\n" + IN_ITS_WORKER + HELLO)
+    words = ["--control-socket", "control"]
+    with serve("app", *words, cwd=tmp_path) as server, ThreadPoolExecutor() as beside:
+        (tmp_path / "upgrading").touch()
+        first = beside.submit(run, "upgrade", *words, cwd=tmp_path)
+        gate.wait_until_reached()
+        try:
+            second = run("upgrade", *words, cwd=tmp_path)
+            server.signal(signal.SIGUSR2)
+            refused = server.log.wait_for(r"another upgrade is under way, supervisor (\d+)", times=2)
+        finally:
+            gate.open()
+        new = upgraded(first.result(), workers=1)
+        assert {int(line[1]) for line in refused} == {new}
+        assert second.code == 1
+        assert f"not upgraded, supervisor {server.pid} serves on: another upgrade is under way" in second.stderr
+        assert server.process.wait() == 0
+        assert server.get().text == "hello\n"
+        end(server, *words, cwd=tmp_path)

@@ -12,7 +12,9 @@ All that the loop has to do (each is one line there):
     control.refused(reason)                      # ...or has not: the settings cannot be read, or the server stops
     control.settled(generation, ok, reason)      # that generation, or a newer one, has taken over; or it is given up
     control.settled(generation, ok, reason, bakes=True)   # ...but has to prove itself yet: who waits for that, waits on
-    control.upgraded(ok, reason, pid)            # the new supervisor serves beside us; or there is none
+    control.started(pid)                         # a new supervisor: who asked for an upgrade waits for that one
+    control.not_started(reason)                  # ...or none is, perhaps because one is there that others wait for
+    control.upgraded(ok, reason, pid)            # the one that was started serves beside us; or it is gone
     control.turn(now)                            # at control.next_at
     control.close()                              # last of all, when no worker is left: ends what is still waited for
 
@@ -79,7 +81,11 @@ class Operator(Peer):
     name: str  # for the log
     lines: Lines = field(default_factory=lambda: Lines(LONGEST_REQUEST))
     waiting: Request | None = None
-    generation: int | None = None  # that a Reload was taken in as
+    taken_as: int | None = None  # the generation of a Reload, the new supervisor's pid of an Upgrade
+
+    def is_new(self, kind: type[Request]) -> bool:
+        """It waits for something of this kind that nothing has been done about yet."""
+        return isinstance(self.waiting, kind) and self.taken_as is None
 
 
 class Control(PeerServer[Operator]):
@@ -129,16 +135,14 @@ class Control(PeerServer[Operator]):
 
     def accepted(self, generation: int) -> None:
         self._log.addHandler(self._relay)  # again, for the new settings may have made new handlers
-        for peer in self._peers:
-            if isinstance(peer.waiting, Reload) and peer.generation is None:
-                peer.generation = generation
+        self._take_as(generation, Reload)
 
     def refused(self, reason: str) -> None:
-        self._end(lambda peer: isinstance(peer.waiting, Reload) and peer.generation is None, Done(False, reason))
+        self._end(lambda peer: peer.is_new(Reload), Done(False, reason))
 
     def settled(self, generation: int, ok: bool, reason: str, *, bakes: bool = False) -> None:
         def concerned(peer: Operator) -> bool:
-            asked, reload = peer.generation, peer.waiting
+            asked, reload = peer.taken_as, peer.waiting
             if not isinstance(reload, Reload) or (bakes and reload.bake):
                 return False
             return asked is not None and asked <= generation
@@ -149,8 +153,15 @@ class Control(PeerServer[Operator]):
         """For who waits; the log is not told."""
         self._tell(text)
 
+    def started(self, pid: int) -> None:
+        self._take_as(pid, Upgrade)
+
+    def not_started(self, reason: str) -> None:
+        self._end(lambda peer: peer.is_new(Upgrade), Done(False, reason))
+
     def upgraded(self, ok: bool, reason: str, pid: int | None = None) -> None:
-        self._end(lambda peer: isinstance(peer.waiting, Upgrade), Done(ok, reason, pid))
+        """Whose request is not taken in yet has asked for another one."""
+        self._end(lambda peer: isinstance(peer.waiting, Upgrade) and not peer.is_new(Upgrade), Done(ok, reason, pid))
 
     def promote(self) -> None:
         """Take the name that the old supervisor had, if we were opened as its heir."""
@@ -208,9 +219,14 @@ class Control(PeerServer[Operator]):
             case Scale() | Reopen():
                 self._say(peer, Done(True, f"{_named(request).lower()}: asked for"))
             case _:
-                peer.waiting, peer.generation = request, None
+                peer.waiting, peer.taken_as = request, None
                 self._log.addHandler(self._relay)
         yield _fact(request)
+
+    def _take_as(self, number: int, kind: type[Request]) -> None:
+        for peer in self._peers:
+            if peer.is_new(kind):
+                peer.taken_as = number
 
     def _tell(self, text: str) -> None:
         for peer in list(self._peers):
@@ -219,7 +235,7 @@ class Control(PeerServer[Operator]):
 
     def _end(self, concerned: Callable[[Operator], bool], done: Done) -> None:
         for peer in [each for each in self._peers if concerned(each)]:
-            peer.waiting, peer.generation = None, None
+            peer.waiting, peer.taken_as = None, None
             self._say(peer, done)
 
     def _say(self, peer: Operator, answer: Answer) -> None:

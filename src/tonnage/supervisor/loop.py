@@ -53,6 +53,7 @@ from tonnage.supervisor.orders import (
     Finish,
     Forget,
     Hatch,
+    HeirLost,
     Kill,
     LeaveListeners,
     NotReloaded,
@@ -265,12 +266,14 @@ class Supervisor:
             self._say(NotUpgraded(why))
         else:
             releases.berths.shared = True
+            self._control.started(self._upgrade.pid)
 
     def _hear_of_heir(self, fact: HeirServes | HeirGone) -> None:
         if isinstance(fact, HeirServes):
             self._herald.heir = self._upgrade.pid
             self._control.upgraded(ok=True, reason="the new supervisor serves", pid=self._upgrade.pid)
         else:
+            self._upgrade.forget()
             self._herald.heir = None
             self._releases.berths.shared = self._outfit.heirloom is not None
 
@@ -328,6 +331,8 @@ class Supervisor:
             case ReloadAbandoned(generation):
                 self._control.settled(generation, ok=False, reason=said.text)
             case NotUpgraded(reason):
+                self._control.not_started(reason)
+            case HeirLost(reason):
                 self._control.upgraded(ok=False, reason=reason)
             case TookOver(generation, bake_s):
                 self._control.settled(generation, ok=True, reason=said.text, bakes=bake_s > 0)

@@ -236,6 +236,15 @@ class NotReloaded:
 
 @dataclass(frozen=True, slots=True)
 class NotUpgraded:
+    """No new supervisor is started."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeirLost:
+    """The one that was started is no more."""
+
     reason: str
     undone: bool = False  # it has served already
 
@@ -262,6 +271,6 @@ class NotScaled:
 
 Report = (
     Left | Crashed | BootFailure | NotForked | ReloadAbandoned | CrashLoop | ZygoteLost | TookOver | Proven
-    | NotReloaded | NotUpgraded | Rests | Recycled | NotScaled
+    | NotReloaded | NotUpgraded | HeirLost | Rests | Recycled | NotScaled
 )  # fmt: skip
 Order = Deed | Report

@@ -46,6 +46,7 @@ from tonnage.supervisor.orders import (
     Announce,
     BootFailure,
     Finish,
+    HeirLost,
     NotReloaded,
     NotScaled,
     NotUpgraded,
@@ -131,7 +132,7 @@ def _asked_of_heir(state: State, fact: UpgradeAsked | RestAsked) -> list[Order]:
 
 
 def _lose_heir(state: State, reason: str) -> list[Order]:
-    lost: list[Order] = [NotUpgraded(reason, undone=state.has_heir)]
+    lost: list[Order] = [HeirLost(reason, undone=state.has_heir)]
     state.has_heir = False
     if state.mode not in UP:
         return lost

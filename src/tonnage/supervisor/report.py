@@ -14,6 +14,7 @@ from tonnage.supervisor.orders import (
     BootFailure,
     Crashed,
     CrashLoop,
+    HeirLost,
     Left,
     NotForked,
     NotReloaded,
@@ -36,7 +37,7 @@ LOUD = 3  # failures in a row that are errors; what follows is the same again
 AS_TOLD = (0, 3, 4, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL, -signal.SIGABRT)
 
 OfProcess = Abort | Left | Crashed | BootFailure | NotForked | ZygoteLost | Recycled
-OfServer = ReloadAbandoned | CrashLoop | TookOver | Proven | NotReloaded | NotUpgraded | Rests | NotScaled
+OfServer = ReloadAbandoned | CrashLoop | TookOver | Proven | NotReloaded | NotUpgraded | HeirLost | Rests | NotScaled
 
 OVERDUE = {
     Overdue.GRACE: "it was still at work %g s after it was asked to drain (limit: --graceful-timeout). "
@@ -91,7 +92,9 @@ def _of_server(event: OfServer) -> Said:
             said = Said(logging.INFO, f"Generation {generation} has served for {after_s:g} s: it is the good one now.")
         case NotReloaded():
             said = Said(logging.WARNING, "The server stops: it is not reloaded.")
-        case NotUpgraded(reason, undone):
+        case NotUpgraded(reason):
+            said = Said(logging.ERROR, f"No new supervisor is started: {reason.rstrip('.')}.")
+        case HeirLost(reason, undone):
             text = f"No new supervisor takes over, this one serves on: {reason.rstrip('.')}."
             said = Said(logging.WARNING if undone else logging.ERROR, text)
         case Rests():

@@ -89,11 +89,12 @@ class Upgrade:
         self._selector = selector
         self._log = log
         self._ready: int | None = None  # readable when it serves, end of file when it never will
+        self._has_ended = False
 
     def start(self, listeners: Sequence[Listener], server: Server, pre_exec: ServerHook | None) -> str:
         """Why not, or ""."""
         if self.pid:
-            return f"supervisor {self.pid} has been started already; one at a time"
+            return f"another upgrade is under way, supervisor {self.pid} has been started already; one at a time"
         try:
             ready, tell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as exc:
@@ -116,13 +117,16 @@ class Upgrade:
         return ""
 
     def reap(self) -> Iterable[Fact]:
-        """Whether the heir has ended."""
-        if not self.pid or (code := processes.reap(self.pid)) is None:
+        """Whether the heir has ended. Until `forget`, when that has been taken in, no other is started."""
+        if not self.pid or self._has_ended or (code := processes.reap(self.pid)) is None:
             return
-        pid, served, self.pid, self.serves = self.pid, self.serves, 0, False
+        self._has_ended = True
         self._forget_pipe()
-        why = "" if served else " before a worker of it was ready; its own lines above say why"
-        yield HeirGone(f"supervisor {pid} {processes.how_it_ended(code)}{why}")
+        why = "" if self.serves else " before a worker of it was ready; its own lines above say why"
+        yield HeirGone(f"supervisor {self.pid} {processes.how_it_ended(code)}{why}")
+
+    def forget(self) -> None:
+        self.pid, self.serves, self._has_ended = 0, False, False
 
     def _forget_pipe(self) -> None:
         if self._ready is not None:

@@ -73,12 +73,13 @@ class Actor:
 
     def upgrade(self) -> None:
         if self.part == "refuses":
-            self.control.upgraded(False, "another upgrade is under way")
+            self.control.not_started("another upgrade is under way")
             return
         command = [sys.executable, __file__, self.part, self.place, "heir"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as new:
             assert new.stdout is not None
             pid = int(new.stdout.readline())
+            self.control.started(pid)
             self.control.upgraded(True, "it serves", pid)
             new.stdout.close()
             new.returncode = 0  # it is left to itself

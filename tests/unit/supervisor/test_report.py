@@ -9,6 +9,7 @@ from tonnage.supervisor.orders import (
     BootFailure,
     Crashed,
     CrashLoop,
+    HeirLost,
     Left,
     NotForked,
     NotReloaded,
@@ -174,12 +175,17 @@ def said(event: Report | Abort) -> tuple[str, str]:
         ),
         (Proven(2, 30.0), "INFO", "Generation 2 has served for 30 s: it is the good one now."),
         (
-            NotUpgraded("supervisor 7 exited with code 3"),
+            NotUpgraded("no worker serves yet, or no more"),
+            "ERROR",
+            "No new supervisor is started: no worker serves yet, or no more.",
+        ),
+        (
+            HeirLost("supervisor 7 exited with code 3"),
             "ERROR",
             "No new supervisor takes over, this one serves on: supervisor 7 exited with code 3.",
         ),
         (
-            NotUpgraded("supervisor 7 exited with code 0", undone=True),
+            HeirLost("supervisor 7 exited with code 0", undone=True),
             "WARNING",
             "No new supervisor takes over, this one serves on: supervisor 7 exited with code 0.",
         ),

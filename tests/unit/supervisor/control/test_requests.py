@@ -174,8 +174,32 @@ def test_a_stop_is_done_when_the_server_is_and_what_else_was_waited_for_is_not(d
 def test_an_upgrade_is_done_with_the_pid_of_the_new_supervisor(desk: Desk) -> None:
     operator = desk.operator()
     operator.ask("upgrade")
+    desk.control.started(4711)
     desk.control.upgraded(True, "it serves", 4711)
     assert operator.hears()[-1] == {"done": True, "reason": "it serves", "pid": 4711}
+
+
+def test_a_second_upgrade_that_is_refused_leaves_alone_who_waits_for_the_first(desk: Desk) -> None:
+    first, second = desk.operator(), desk.operator()
+    first.ask("upgrade")
+    desk.control.started(4711)
+    second.ask("upgrade")
+    desk.control.not_started("another upgrade is under way")
+    assert second.hears()[-1] == {"done": False, "reason": "another upgrade is under way"}
+    desk.control.upgraded(True, "it serves", 4711)
+    assert first.hears()[-1] == {"done": True, "reason": "it serves", "pid": 4711}
+
+
+def test_a_new_supervisor_that_ends_does_not_end_what_is_asked_for_after_it(desk: Desk) -> None:
+    first, second = desk.operator(), desk.operator()
+    first.ask("upgrade")
+    desk.control.started(4711)
+    second.ask("upgrade")  # the loop has not got to it when 4711 ends
+    desk.control.upgraded(False, "4711 is gone")
+    assert first.hears()[-1] == {"done": False, "reason": "4711 is gone"}
+    desk.control.started(4712)
+    desk.control.upgraded(True, "it serves", 4712)
+    assert second.hears()[-1] == {"done": True, "reason": "it serves", "pid": 4712}
 
 
 def test_an_heir_has_a_name_of_its_own_until_the_old_one_is_gone(desk: Desk, log: logging.Logger) -> None:
@@ -200,6 +224,18 @@ def test_an_heir_by_default_is_called_by_its_own_pid_anyway() -> None:
 
 def test_the_list_in_the_docstring_is_the_interface() -> None:
     assert module.__doc__ is not None
-    for name in ("open", "forget", "accepted", "refused", "settled", "upgraded", "progress", "close", "promote"):
+    for name in (
+        "open",
+        "forget",
+        "accepted",
+        "refused",
+        "settled",
+        "started",
+        "not_started",
+        "upgraded",
+        "progress",
+        "close",
+        "promote",
+    ):
         assert f"control.{name}" in module.__doc__
         assert hasattr(Control, name)
