@@ -42,6 +42,9 @@ class Crew:
         self.members: dict[int, Member] = {}
         self.on_end: Callable[[Member], None] = _nothing  # the slot of a dead worker is about to be emptied
         self.adopts = False  # we are a subreaper: strangers may become our children
+        self.on_stranger: Callable[[int, int], Iterable[Fact]] = (
+            _no_news  # a pid that is not of the crew; its exit code
+        )
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
@@ -222,6 +225,8 @@ class Crew:
         for member in list(self.members.values()):
             if member.pid == pid and not member.reaped:
                 yield from self._ended(member, code)
+                return
+        yield from self.on_stranger(pid, code)
 
     def _ended(self, member: Member, code: int) -> Iterator[Fact]:
         member.reaped = True
@@ -267,6 +272,10 @@ class Crew:
 
 def _nothing(_: Member) -> None:
     """Nobody wants to know."""
+
+
+def _no_news(_pid: int, _code: int) -> Iterable[Fact]:
+    return ()
 
 
 def _close(member: Member) -> None:

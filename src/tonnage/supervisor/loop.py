@@ -134,6 +134,7 @@ class Supervisor:
             self._open_pages()
         self._is_heir = outfit.heirloom is not None
         self._upgrade = Upgrade(outfit.command, self._selector, self._log)
+        crew.on_stranger = self._upgrade.was_reaped
         releases.belongings.extend([self._herald.close, self._control.forget, self._admin.forget, self._upgrade.close])
 
     def run(self) -> int:
@@ -203,8 +204,8 @@ class Supervisor:
         """SIGCHLD says that some have died, not how many: a shower of it is one look, or nothing else gets a turn."""
         numbers = self._wakeup.read()
         if signal.SIGCHLD in numbers:
-            yield from self._crew.reap()
             yield from self._upgrade.reap()
+            yield from self._crew.reap()
         for number in numbers:
             if number == signal.SIGCHLD:
                 continue

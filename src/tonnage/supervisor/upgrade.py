@@ -118,12 +118,17 @@ class Upgrade:
 
     def reap(self) -> Iterable[Fact]:
         """Whether the heir has ended. Until `forget`, when that has been taken in, no other is started."""
-        if not self.pid or self._has_ended or (code := processes.reap(self.pid)) is None:
+        if self.pid and not self._has_ended and (code := processes.reap(self.pid)) is not None:
+            yield from self.was_reaped(self.pid, code)
+
+    def was_reaped(self, pid: int, code: int) -> Iterable[Fact]:
+        """Any child that is not of the crew: a subreaper, looking for strangers, may be the first to see it dead."""
+        if pid != self.pid or self._has_ended:
             return
         self._has_ended = True
         self._forget_pipe()
         why = "" if self.serves else " before a worker of it was ready; its own lines above say why"
-        yield HeirGone(f"supervisor {self.pid} {processes.how_it_ended(code)}{why}")
+        yield HeirGone(f"supervisor {pid} {processes.how_it_ended(code)}{why}")
 
     def forget(self) -> None:
         self.pid, self.serves, self._has_ended = 0, False, False

@@ -1,10 +1,20 @@
 """A new supervisor beside the old one, by exec."""
 
+import logging
 import os
+import selectors
 import signal
 import socket
+from pathlib import Path
+
+import pytest
 
 from tests.unit.supervisor.conftest import Play, Stage
+from tonnage.hooks import Server
+from tonnage.supervisor.crew import Crew
+from tonnage.supervisor.evidence import Evidence
+from tonnage.supervisor.facts import HeirGone
+from tonnage.supervisor.upgrade import Command, Upgrade
 
 
 def heir_of(play: Play) -> int:
@@ -44,15 +54,42 @@ def test_the_new_one_takes_over_with_the_same_listeners(stage: Stage) -> None:
     assert urls[0] == urls[1]
 
 
-def test_the_new_one_can_be_sent_away_again(stage: Stage) -> None:
-    play = upgraded(stage)
-    os.kill(heir_of(play), signal.SIGTERM)
+ENDS = [(signal.SIGTERM, "exited with code 0"), (signal.SIGKILL, "was killed by SIGKILL")]
+
+
+@pytest.mark.parametrize(("number", "how"), ENDS)
+@pytest.mark.parametrize("preload", ["", "yes"])
+def test_the_new_one_can_be_sent_away_again(stage: Stage, preload: str, number: int, how: str) -> None:
+    play = upgraded(stage, preload=preload)
+    while "serves beside this one" not in play.log:
+        os.sched_yield()
+    heir = heir_of(play)
+    os.kill(heir, number)
     while "this one serves on" not in play.log:
         os.sched_yield()
+    assert f"this one serves on: supervisor {heir} {how}.\n" in play.log
     assert is_there(play)
     assert (play.directory / "pid").read_text() == f"{play.process.pid}\n"
     assert play.stop() == 0
-    assert play.left_behind == []
+    assert play.left_behind == (["pid.2"] if number == signal.SIGKILL else [])
+
+
+def test_a_new_one_that_is_first_seen_dead_among_strangers_is_known() -> None:
+    log = logging.getLogger("heir")
+    with selectors.DefaultSelector() as selector:
+        upgrade = Upgrade(Command((), Path(), {}), selector, log)
+        crew = Crew({}, selector, Evidence(None))
+        crew.adopts, crew.on_stranger = True, upgrade.was_reaped
+        pid = os.fork()
+        if pid == 0:
+            os._exit(3)
+        upgrade.pid = pid
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        (gone,) = crew.reap()
+        assert isinstance(gone, HeirGone)
+        assert gone.reason.startswith(f"supervisor {pid} exited with code 3 before")
+        assert list(upgrade.reap()) == []
+        assert upgrade.start([], Server(None, log, 0, (), 1), None).startswith("another upgrade is under way")
 
 
 def test_a_new_one_that_cannot_start_changes_nothing(stage: Stage) -> None:
