@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tonnage.supervisor import generations, pacing
-from tonnage.supervisor.leaving import abort, kill, stop
+from tonnage.supervisor.leaving import abort, drains, kill, stop
 from tonnage.supervisor.orders import (
     BootFailure,
     Crashed,
@@ -29,17 +29,38 @@ def exited(state: State, worker: Record, code: int, now: float) -> list[Order]:
         return never_ready(state, worker, BootFailure(worker.age, code, "", ""), now)
     if worker.phase is not Phase.READY:
         return [Left(worker.age, code, asked=True)]
-    lived_s = now - worker.ready_at
-    steady = lived_s >= pacing.STEADY_S
     if worker.slot == NO_SLOT:
-        if not steady:
+        if not _is_steady(worker, now):
             _count(state, worker, now)
         return [ZygoteLost(worker.age, worker.generation, code)]
-    if code == 0 or (worker.tired and code > 0):  # its own decision
-        return [Left(worker.age, code, asked=bool(worker.tired))]
+    if worker.tired and code >= 0:
+        return [Left(worker.age, code, asked=True)]
+    if code == 0 and _may_leave(state, worker, now):
+        return [Left(worker.age, code, asked=False)]
+    return _crashed(state, worker, code, now)
+
+
+def leaves(state: State, worker: Record, now: float) -> list[Order]:
+    """It is about to exit with code 0. Its successor need not wait for that, but perhaps because of it."""
+    drains(state, worker, now)
+    return [] if worker.tired or _may_leave(state, worker, now) else _crashed(state, worker, 0, now)
+
+
+def _is_steady(worker: Record, now: float) -> bool:
+    return now - worker.ready_at >= pacing.STEADY_S
+
+
+def _may_leave(state: State, worker: Record, now: float) -> bool:
+    """By itself; TERM to a worker looks like that. Who does so young, one after the other, is in a crash loop."""
+    return _is_steady(worker, now) or pacing.excuse(_pace(state, worker), worker.age, state.oldest_free_age)
+
+
+def _crashed(state: State, worker: Record, code: int, now: float) -> list[Order]:
+    steady = _is_steady(worker, now)
     retry_s, loop = (0.0, list[Order]()) if steady else _count(state, worker, now)
     failures = 0 if steady else _pace(state, worker).failures
     consequences = _judge(state, worker, loop, steady=steady)
+    lived_s = now - worker.ready_at
     return [Crashed(worker.age, code, lived_s, _retry_s(consequences, retry_s), failures), *consequences]
 
 

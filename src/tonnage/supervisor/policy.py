@@ -151,13 +151,13 @@ def _hear_of(state: State, process: Record, fact: Heard, now: float) -> list[Ord
         case WorkerReady() if process.phase is Phase.QUITTING and state.mode is not Mode.QUITTING:
             drains(state, process, now)  # it was ready before it was told to go: it may have requests
         case _ if process.phase is not Phase.READY or process.slot == NO_SLOT:
-            return []
+            pass
         case WorkerTired():
             return recycling.asked(state, process, fact, now)
         case WorkerHung(_, what):
             return [abort(process, now, Overdue.REQUEST, 0.0, what)]
         case WorkerLeaving():
-            drains(state, process, now)
+            return ends.leaves(state, process, now)
     return []
 
 
@@ -215,9 +215,10 @@ def _settle(state: State, now: float) -> None:
     """Notice what has proved itself by lasting."""
     for generation in state.generations.values():
         pace = generation.pace
-        if pace.failures and any(
+        if (pace.failures or pace.excused_below) and any(
             worker.generation == generation.number
             and worker.born_at > pace.failed_at
+            and worker.age >= pace.excused_below
             and now - worker.ready_at >= pacing.STEADY_S
             for worker in state.live
         ):

@@ -53,6 +53,9 @@ TO_RAISE = {  # by what a fork, or a channel to the new process, has failed with
 OTHERWISE = "raise the limit on processes or memory"
 
 
+UNASKED = "It is not the first: the application ends its process, or something sends it TERM or INT."
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     level: int
@@ -120,7 +123,8 @@ def _of_process(event: OfProcess, names: Names) -> Said:
             said = Said(level, f"{who} {how_it_ended(code)}.")
         case Crashed(age, code, lived_s, retry_s, failures):
             how = f"{how_it_ended(code)}, {lived_s:.1f} s after it was ready."
-            text = f"{who} {how} {names.last_words(age)} {_what_follows(retry_s, failures)}".rstrip()
+            words = [f"{who} {how}", names.last_words(age), "" if code else UNASKED, _what_follows(retry_s, failures)]
+            text = " ".join(filter(None, words))
             said = Said(logging.ERROR if failures <= LOUD else logging.WARNING, text)
         case BootFailure():
             said = Said(logging.ERROR if event.failures <= LOUD else logging.WARNING, _boot_failure(event, pid))

@@ -1,4 +1,4 @@
-from tonnage.supervisor.pacing import FIRST_DELAY_S, LONGEST_DELAY_S, Pace, delay, fail, forgive, may_start
+from tonnage.supervisor.pacing import FIRST_DELAY_S, LONGEST_DELAY_S, Pace, delay, excuse, fail, forgive, may_start
 
 
 def test_the_delay_doubles_up_to_half_a_minute() -> None:
@@ -37,3 +37,10 @@ def test_what_is_forgiven_counts_no_more() -> None:
     forgive(pace)
     assert may_start(pace, booting=3, at_once=4, now=1.0)
     assert fail(pace, born_at=1.1, now=2.0) == FIRST_DELAY_S
+
+
+def test_the_first_that_leaves_is_excused_with_those_who_were_there_then() -> None:
+    pace = Pace()
+    assert [excuse(pace, age, next_age=5) for age in (2, 4, 5)] == [True, True, False]
+    forgive(pace)
+    assert excuse(pace, 5, next_age=6)

@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from tests.unit.supervisor.world import World, only
-from tonnage.supervisor.facts import Released, ReloadAsked, ScaleAsked, StopAsked, Tick, WorkerExited, WorkerReady
+from tonnage.supervisor.facts import (
+    Released,
+    ReloadAsked,
+    ScaleAsked,
+    StopAsked,
+    Tick,
+    WorkerExited,
+    WorkerLeaving,
+    WorkerReady,
+)
 from tonnage.supervisor.orders import (
     CloseListeners,
     Crashed,
@@ -18,7 +27,7 @@ from tonnage.supervisor.orders import (
     TookOver,
 )
 from tonnage.supervisor.policy import step
-from tonnage.supervisor.state import Rules
+from tonnage.supervisor.state import NEVER, Rules
 
 
 def test_the_new_worker_is_ready_before_the_old_one_drains() -> None:
@@ -59,6 +68,23 @@ def test_a_generation_that_crashes_half_way_is_rolled_back() -> None:
     assert only(orders, Quit, Spawn) == [Quit(4, gently=True), Spawn(5, 2, 1)], (
         "its sibling goes, the old code comes back"
     )
+
+
+def test_a_generation_whose_workers_leave_one_after_the_other_is_given_up_like_one_that_crashes() -> None:
+    world = World(want=1, rules=Rules(slots=8, bake_s=30.0)).serving()
+    world.tell(ReloadAsked(), WorkerReady(2), WorkerExited(1, 0))
+    assert world.tell(WorkerLeaving(2)) == [Spawn(3, 0, 2)], "the first is excused"
+    assert world.tell(WorkerExited(2, 0), WorkerReady(3), WorkerLeaving(3)) == [
+        Left(2, 0, asked=True),
+        Crashed(3, 0, 0.0, 0.5, 1),
+    ]
+    world.wait_until_due()
+    orders = world.tell(WorkerReady(4), WorkerExited(4, 0))
+    assert orders[-3:] == [
+        Crashed(4, 0, 0.0, NEVER, 2),
+        ReloadAbandoned(2, 1, was_serving=True, from_disk=True),
+        Spawn(5, 1, 1),
+    ]
 
 
 def test_a_generation_given_up_is_never_called_by_its_number_again() -> None:

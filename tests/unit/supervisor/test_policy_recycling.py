@@ -117,6 +117,14 @@ def test_a_hung_worker_writes_its_stacks_and_is_killed_and_replaced() -> None:
     assert world.tell(WorkerExited(1, -9)) == [Left(1, -9, asked=True)]
 
 
+def test_who_is_to_be_replaced_and_leaves_young_is_no_crash() -> None:
+    """A very small --max-requests."""
+    world = World(want=1).serving()
+    for age in (1, 2, 3):
+        world.tell(WorkerTired(age, "of it"), WorkerLeaving(age))
+        assert world.tell(WorkerExited(age, 0), WorkerReady(age + 1)) == [Left(age, 0, asked=True)]
+
+
 def test_a_worker_that_leaves_by_itself_is_replaced_before_it_is_gone() -> None:
     world = World(want=1).serving()
     assert world.tell(WorkerLeaving(1)) == [Spawn(2, 1, 1)]

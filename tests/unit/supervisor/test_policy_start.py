@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.supervisor.world import World, only
-from tonnage.supervisor.facts import ForkFailed, StopAsked, WorkerBootFailed, WorkerExited, WorkerReady
+from tonnage.supervisor.facts import ForkFailed, StopAsked, WorkerBootFailed, WorkerExited, WorkerLeaving, WorkerReady
 from tonnage.supervisor.orders import (
     Abort,
     Announce,
@@ -158,11 +158,39 @@ def test_a_worker_from_before_the_failure_proves_nothing() -> None:
     assert world.state.pace.failures == 1
 
 
-def test_a_worker_that_leaves_by_itself_is_replaced_at_once() -> None:
-    world = World(want=1).serving()
-    assert world.tell(WorkerExited(1, 0)) == [Left(1, 0, asked=False), Spawn(2, 0, 1)]
-    world.tell(WorkerReady(2))
-    assert world.tell(WorkerExited(2, 0)) == [Left(2, 0, asked=False), Spawn(3, 0, 1)]
+def test_workers_that_leave_by_themselves_are_replaced_at_once_also_several_young_ones_of_one_age() -> None:
+    world = World(want=3).serving()
+    assert world.tell(WorkerExited(1, 0)) == [Left(1, 0, asked=False), Spawn(4, 0, 1)]
+    assert world.tell(WorkerExited(2, 0)) == [Left(2, 0, asked=False), Spawn(5, 1, 1)]
+    world.tell(WorkerReady(4), WorkerReady(5))
+    assert world.tell(WorkerExited(4, 0)) == [Left(4, 0, asked=False), Spawn(6, 0, 1)]
+    assert world.tell(WorkerExited(5, 0)) == [Left(5, 0, asked=False), Spawn(7, 1, 1)]
+
+
+def test_who_follows_a_young_one_that_left_and_leaves_as_young_has_crashed_until_one_lasts() -> None:
+    world = World(want=2).serving()
+    world.tell(WorkerExited(1, 0), WorkerReady(3), WorkerExited(3, 0), WorkerReady(4))
+    world.wait(1)
+    assert world.tell(WorkerExited(4, 0)) == [Crashed(4, 0, 1.0, 0.5, 1)]
+    assert world.wait_until_due() == [Spawn(5, 0, 1)]
+    world.tell(WorkerReady(5))
+    assert world.tell(WorkerLeaving(5)) == [Crashed(5, 0, 0.0, 1.0, 2)]
+    assert world.tell(WorkerExited(5, 0)) == [Left(5, 0, asked=True)]
+    assert world.wait_until_due() == [Spawn(6, 0, 1)]
+    world.tell(WorkerReady(6))
+    assert world.tell(WorkerExited(6, 0)) == [Crashed(6, 0, 0.0, 2.0, 3), CrashLoop(1, 3, 2.0)]
+    world.wait_until_due()
+    world.tell(WorkerReady(7))
+    world.wait(10)
+    assert world.tell(WorkerExited(7, 0)) == [Left(7, 0, asked=False), Spawn(8, 0, 1)]
+
+
+def test_who_was_there_before_and_lasts_excuses_nobody() -> None:
+    world = World(want=2).serving()
+    world.tell(WorkerExited(1, 0), WorkerReady(3), WorkerExited(3, 0))
+    world.wait(1)
+    world.tell(WorkerReady(4))
+    assert world.tell(WorkerExited(4, 0))[0] == Crashed(4, 0, 0.0, 0.5, 1)
 
 
 def test_a_fork_that_fails_is_tried_again_later() -> None:

@@ -56,6 +56,14 @@ def said(event: Report | Abort) -> tuple[str, str]:
             ),
         ),
         (
+            Crashed(1, 0, 0.06, 0.5, 1),
+            "ERROR",
+            (
+                "Worker (pid: 101) exited with code 0, 0.1 s after it was ready. Last words of 1. It is not the first: "
+                "the application ends its process, or something sends it TERM or INT. The next is started in 0.5 s."
+            ),
+        ),
+        (
             Crashed(1, 255, 1.0, 4.0, 4),
             "WARNING",
             (
