@@ -42,6 +42,7 @@ def be_child(
     try:
         for number in HARMLESS:
             signal.signal(number, signals.note)
+        processes.end_with_reader(stacks)  # whoever gets ready watches the channel instead
         faulthandler.enable(stacks)  # SIGABRT, SIGSEGV...: the stacks of all threads, and then the end
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = live()

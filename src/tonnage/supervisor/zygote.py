@@ -59,6 +59,7 @@ def _live(cradle: Cradle, egg: Egg) -> int:
     warnings = audit.what_does_not_survive(mine)
     gc.collect()
     gc.freeze()
+    processes.outlive_reader(egg.stacks)
     egg.channel.send(ZygoteReady(os.getpid(), warnings))
     return _sleep(cradle, egg)
 

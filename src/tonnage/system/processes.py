@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -43,6 +44,28 @@ def become_subreaper() -> bool:
         return bool(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
     except (OSError, AttributeError):  # no such function in this libc
         return False
+
+
+def end_with_reader(pipe: int) -> None:
+    """Until `outlive_reader`, the kernel kills us when nobody holds the other end of this pipe any more.
+
+    For the time in which foreign code has the main thread, may sleep in C, and looks at nothing of ours. The pipe tells
+    by a signal of our choice (F_SETSIG of fcntl(2)), and does so too when it is read: not before we are dead. Why not
+    PR_SET_PDEATHSIG: it means the thread that forked us, a zygote perhaps, setuid() clears it, and ctypes takes 1 MB.
+    """
+    if not hasattr(fcntl, "F_SETSIG"):  # not Linux: who hangs while it loads stays until somebody kills it
+        return
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(pipe, 0)
+    if poll.poll(0):  # POLLERR: it has gone before
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def outlive_reader(pipe: int) -> None:
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) & ~os.O_ASYNC)
 
 
 def tell(pid: int, number: int) -> None:

@@ -20,4 +20,4 @@ class Seat:
     channel: Channel  # end of file on it: the supervisor is gone
     scoreboard: Scoreboard
     worker: Worker  # what every hook of this worker is handed, pre_fork to worker_exit
-    stacks: int = -1  # a pipe: at SIGABRT the stacks of all threads are written here, for the supervisor's log
+    stacks: int  # a pipe: at SIGABRT the stacks of all threads are written here, for the supervisor's log

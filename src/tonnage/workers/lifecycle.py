@@ -20,7 +20,7 @@ from tonnage.config.model import Config
 from tonnage.errors import AppLoadError, BootError, TonnageError
 from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
 from tonnage.observe.log import settle
-from tonnage.system import privileges
+from tonnage.system import privileges, processes
 from tonnage.system.scoreboard import Cell, WorkerState
 from tonnage.system.seat import Seat
 from tonnage.system.signals import WakeUp
@@ -94,6 +94,7 @@ class Lifecycle:
         service.watch(seat.channel.fileno(), self._told)
         self.facade.booted = True
         cells[Cell.STATE], cells[Cell.READY_NS] = WorkerState.READY, monotonic_ns()
+        processes.outlive_reader(seat.stacks)  # from here on the channel tells, and there is something to finish
         seat.channel.send(Ready(os.getpid(), app.kind == "asgi"))
         service.run()
         service.close()

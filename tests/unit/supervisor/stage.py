@@ -27,6 +27,7 @@ from tonnage.supervisor.policy import step
 from tonnage.supervisor.settings import Hooks, Release, Settings
 from tonnage.supervisor.state import State
 from tonnage.system.listeners import Listener, open_listeners
+from tonnage.system.processes import outlive_reader
 from tonnage.system.scoreboard import Cell, Scoreboard
 from tonnage.system.seat import Seat
 from tonnage.system.signals import WakeUp
@@ -47,9 +48,14 @@ def work(seat: Seat) -> int:
     return act(seat)
 
 
+def get_ready(seat: Seat) -> None:
+    outlive_reader(seat.stacks)
+    seat.channel.send(Ready(os.getpid()))
+
+
 def serve(seat: Seat) -> int:
     with_signals = WakeUp([signal.SIGTERM, signal.SIGINT])
-    seat.channel.send(Ready(os.getpid()))
+    get_ready(seat)
     tell("ready", seat.age)
     while True:
         if with_signals.fileno() in select.select([seat.channel.fileno(), with_signals.fileno()], [], [])[0]:
@@ -69,7 +75,7 @@ def serve(seat: Seat) -> int:
 def stubborn(seat: Seat) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    seat.channel.send(Ready(os.getpid()))
+    get_ready(seat)
     tell("ready", seat.age)
     while True:
         signal.pause()

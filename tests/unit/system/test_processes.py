@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from tonnage.system import processes
-from tonnage.system.processes import end, family, how_it_ended, reap, set_title, tell, wait_gone
+from tonnage.system.processes import (
+    end,
+    end_with_reader,
+    family,
+    how_it_ended,
+    outlive_reader,
+    reap,
+    set_title,
+    tell,
+    wait_gone,
+)
 
 
 def sleeper(*ignored: int) -> int:
@@ -40,6 +50,51 @@ def test_a_child_is_reaped_once_and_only_when_dead() -> None:
     assert reap(pid) == -signal.SIGKILL
     assert reap(pid) == 255, "somebody else has reaped it"
     tell(pid, signal.SIGKILL)
+
+
+def writer(pipe: int, reader: int, *, outlives: bool = False) -> int:
+    """A child that bears every signal that can be borne; it has said so when this returns, or it is dead."""
+    told, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+        end_with_reader(pipe)
+        if outlives:
+            outlive_reader(pipe)
+        os.write(say, b".")
+        os.close(say)
+        signal.sigwait([signal.SIGTERM])
+        os._exit(7)
+    os.close(say)
+    os.read(told, 1)
+    os.close(told)
+    return pid
+
+
+def code_of(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_who_ends_with_its_reader_is_killed_when_that_is_gone_or_was_gone_before() -> None:
+    read, write = os.pipe()
+    pid = writer(write, read)
+    assert reap(pid) is None
+    os.close(read)
+    assert code_of(pid) == -signal.SIGKILL
+    gone = os.open(os.devnull, os.O_RDONLY)
+    assert code_of(writer(write, gone)) == -signal.SIGKILL
+    os.close(gone)
+    os.close(write)
+
+
+def test_who_outlives_its_reader_does_not_notice_its_end() -> None:
+    read, write = os.pipe()
+    pid = writer(write, read, outlives=True)
+    os.close(read)
+    tell(pid, signal.SIGTERM)
+    assert code_of(pid) == 7
+    os.close(write)
 
 
 def test_waiting_ends_with_the_time() -> None:
