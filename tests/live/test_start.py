@@ -1,12 +1,16 @@
 """What an operator sees when it does not start: the exit code, the reason once, what to do, and nothing left behind."""
 
+import contextlib
+import os
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
-from tests.live.apps import HELLO, write_app
-from tests.live.server import TCP, run, serve
+from tests.live.apps import HELLO, Gate, write_app
+from tests.live.server import PATIENCE_S, TCP, Log, Running, read_ready, run, serve, start
+from tonnage.system.processes import wait_gone
 
 RAISES = "import json\nraise RuntimeError('the database is on holiday')\n"
 
@@ -56,6 +60,35 @@ def test_a_worker_that_leaves_while_it_imports_the_app_is_a_failed_boot(tmp_path
     ended = run("app", "--bind", TCP, cwd=tmp_path)
     assert ended.code == 3, ended.output
     assert "before it was ready" in ended.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("flags", [[], ["--preload"]])
+def test_a_stop_of_all_processes_while_they_load_is_a_stop(tmp_path: Path, flags: list[str], number: int) -> None:
+    """As by Ctrl-C; the supervisor stands still meanwhile, and learns of all of it at once."""
+    gate = Gate(write_app(tmp_path, "from gates import pass_gate\npass_gate('loads')\n"), "loads")
+    process, ready = start("app", "--bind", TCP, *flags, cwd=tmp_path)
+    assert process.stdout is not None
+    server = Running(process, (), Log(process.stdout))
+    try:
+        gate.wait_until_reached()
+        process.send_signal(signal.SIGSTOP)
+        loading = server.workers()
+        os.killpg(process.pid, number)
+        assert wait_gone(loading, PATIENCE_S) == []
+        process.send_signal(signal.SIGCONT)
+        assert read_ready(ready) == []
+        assert server.wait() == 0, server.log.text
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_while_it_loads_is_a_failed_boot(tmp_path: Path) -> None:
+    write_app(tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
+    ended = run("app", "--bind", TCP, cwd=tmp_path)
+    assert ended.code == 3, ended.output
+    assert "it was killed by SIGTERM before it was ready" in ended.output
 
 
 @pytest.mark.parametrize("flags", [["--nosuch"], ["--workers", "many"], ["--threads"]])

@@ -28,6 +28,7 @@ from tonnage.supervisor.crew import Crew
 from tonnage.supervisor.evidence import Evidence
 from tonnage.supervisor.facts import (
     Fact,
+    Failed,
     ForkFailed,
     HeirGone,
     HeirServes,
@@ -195,10 +196,19 @@ class Supervisor:
         return {age for age, worker in self._state.workers.items() if worker.phase is Phase.READY}
 
     def _learn(self, patience_s: float) -> None:
-        """What workers have said before signals: who asks for a change has seen what they did."""
+        """What workers have said before signals: who asks for a change has seen what they did.
+
+        But a stop before the failures that came with it: sent to the whole group of processes, as by Ctrl-C, it is what
+        those who were loading have died of.
+        """
         events = self._selector.select(None if patience_s == NEVER else max(0.0, patience_s))
-        for key, _ in sorted(events, key=lambda event: event[0].fileobj is self._wakeup):
-            self._facts.extend(key.data())
+        for key, _ in events:
+            if key.fileobj is not self._wakeup:
+                self._facts.extend(key.data())
+        for fact in self._read_signals():  # always: one may have come since
+            failures = (number for number, known in enumerate(self._facts) if isinstance(known, Failed))
+            at = next(failures, len(self._facts)) if isinstance(fact, StopAsked) else len(self._facts)
+            self._facts.insert(at, fact)
 
     def _read_signals(self) -> Iterable[Fact]:
         """SIGCHLD says that some have died, not how many: a shower of it is one look, or nothing else gets a turn."""
