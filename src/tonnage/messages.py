@@ -9,6 +9,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import get_args
 
+REASON, DETAIL = 1_000, 15_000  # characters that are sent; of six octets each in JSON they must fit into one message
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -26,6 +28,17 @@ class BootFailed:
     exit_code: int  # 3 the import raised, 4 there is no application; as in errors.py
     reason: str  # one line
     detail: str  # the traceback, or ""
+
+
+def boot_failed(pid: int, exit_code: int, reason: str, detail: str = "") -> BootFailed:
+    """However long the application's words are."""
+    return BootFailed(pid, exit_code, _cut(reason, REASON, " [...] "), _cut(detail, DETAIL, "\n[...]\n"))
+
+
+def _cut(text: str, most: int, gap: str) -> str:
+    """From the middle: a traceback has the way there at its beginning, and the error at its end."""
+    half = (most - len(gap)) // 2
+    return text if len(text) <= most else f"{text[:half]}{gap}{text[-half:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +112,8 @@ _KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Mes
 
 
 def encode(message: Message) -> bytes:
-    return json.dumps({"kind": type(message).__name__, **asdict(message)}).encode()
+    words = json.dumps({"kind": type(message).__name__, **asdict(message)}, ensure_ascii=False)
+    return words.encode("utf-8", "surrogatepass")
 
 
 def decode(data: bytes) -> Message:

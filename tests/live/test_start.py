@@ -31,6 +31,21 @@ def test_an_app_whose_import_raises_ends_with_3_and_one_traceback(tmp_path: Path
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.parametrize("flags", [[], ["--preload"], ["-c", "hook.conf.py"]])
+def test_an_exception_of_very_many_words_is_told_with_the_first_and_the_last(tmp_path: Path, flags: list[str]) -> None:
+    raises = "raise ValueError('bad config: ' + '{key: value} ' * 9000 + 'mend it')\n"
+    write_app(tmp_path, HELLO if "-c" in flags else raises)
+    (tmp_path / "hook.conf.py").write_text(f"def post_fork(server, worker):\n    {raises}")
+    ended = run("app", "--bind", TCP, *flags, cwd=tmp_path)
+    assert ended.code == 3, ended.output
+    (line,) = [line for line in ended.output.splitlines() if "failed to boot" in line]
+    assert "bad config: {key: value}" in line
+    assert "{key: value} mend it" in line
+    assert len(line) < 2_000
+    assert "in <module>" in ended.output or "in post_fork" in ended.output
+    assert "too long to send" not in ended.output
+
+
 def test_a_module_that_does_not_exist_ends_with_3_and_says_where_it_was_looked_for(tmp_path: Path) -> None:
     ended = run("nowhere.wsgi", "--bind", TCP, cwd=tmp_path)
     assert ended.code == 3, ended.output

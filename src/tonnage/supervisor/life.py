@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from tonnage.messages import BootFailed, Leaving
+from tonnage.messages import Leaving, boot_failed
 from tonnage.supervisor.cradle import Cradle, guard
 from tonnage.system import processes, signals
 from tonnage.system.seat import Seat
@@ -78,7 +78,7 @@ def _live(cradle: Cradle, seat: Seat) -> int:
                 hooks.post_fork(cradle.server, worker)
             except Exception as exc:  # noqa: BLE001  # the operator's code may raise anything
                 reason = f"the hook post_fork raised {type(exc).__name__}: {exc}"
-                seat.channel.send(BootFailed(worker.pid, EXIT_BOOT, reason, traceback.format_exc()))
+                seat.channel.send(boot_failed(worker.pid, EXIT_BOOT, reason, traceback.format_exc()))
                 return EXIT_BOOT
         return cradle.release.work(seat)
     finally:

@@ -21,14 +21,12 @@ from typing import NoReturn
 from tonnage.app.frames import format_exception
 from tonnage.errors import TonnageError
 from tonnage.hooks import Worker
-from tonnage.messages import BootFailed, Forked, NotForked, Quit, ReopenLogs, Spawn, ZygoteReady
+from tonnage.messages import Forked, NotForked, Quit, ReopenLogs, Spawn, ZygoteReady, boot_failed
 from tonnage.supervisor.cradle import Cradle, guard
 from tonnage.supervisor.life import be_child, be_worker, flush
 from tonnage.system import audit, processes, signals
 from tonnage.system.channel import Channel
 from tonnage.system.seat import Seat
-
-DETAIL = 15_000  # characters of a traceback that are sent; six octets each, JSON-escaped, must fit into one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def _live(cradle: Cradle, egg: Egg) -> int:
     except TonnageError as exc:
         cause = exc.__cause__
         detail = format_exception(cause) if cause is not None else ""
-        egg.channel.send(BootFailed(os.getpid(), exc.exit_code, str(exc), detail[-DETAIL:]))
+        egg.channel.send(boot_failed(os.getpid(), exc.exit_code, str(exc), detail))
         return exc.exit_code
     mine = {egg.channel.fileno(), *(listener.sock.fileno() for listener in cradle.listeners)}
     warnings = audit.what_does_not_survive(mine)

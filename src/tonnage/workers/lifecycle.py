@@ -18,7 +18,7 @@ from tonnage.app.frames import format_exception
 from tonnage.app.load import LoadedApp, load_app
 from tonnage.config.model import Config
 from tonnage.errors import AppLoadError, BootError, TonnageError
-from tonnage.messages import BootFailed, Drain, Quit, Ready, ReopenLogs
+from tonnage.messages import Drain, Quit, Ready, ReopenLogs, boot_failed
 from tonnage.observe.log import settle
 from tonnage.system import privileges, processes
 from tonnage.system.scoreboard import Cell, WorkerState
@@ -33,7 +33,6 @@ SIGNALS = (
 
 ORPHANED_S = 6.0  # a third of it for the accept queue; then the port is free for the next supervisor
 SHORTEST_S = 0.1  # 0 would be no timer at all
-DETAIL = 15_000  # characters of a traceback that are sent; six octets each, JSON-escaped, must fit into one message
 
 
 class Service(Protocol):
@@ -117,7 +116,7 @@ class Lifecycle:
     def _boot_failed(self, exc: TonnageError) -> int:
         cause = exc.__cause__
         detail = format_exception(cause) if cause is not None else ""
-        self.seat.channel.send(BootFailed(os.getpid(), exc.exit_code, str(exc), detail[-DETAIL:]))
+        self.seat.channel.send(boot_failed(os.getpid(), exc.exit_code, str(exc), detail))
         return exc.exit_code
 
     # -- orders ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,18 @@ import socket
 
 import pytest
 
-from tonnage.messages import BootFailed, Drain, Message, Quit, Ready, Recycle, ReopenLogs, Spawn, ZygoteReady
+from tonnage.messages import (
+    BootFailed,
+    Drain,
+    Message,
+    Quit,
+    Ready,
+    Recycle,
+    ReopenLogs,
+    Spawn,
+    ZygoteReady,
+    boot_failed,
+)
 from tonnage.system.channel import LARGEST, Channel, pair
 
 
@@ -22,6 +33,21 @@ def test_every_message_arrives_whole_and_in_order() -> None:
         assert theirs.send(message)
     assert [ours.receive() for _ in sent] == sent
     assert ours.receive() is None
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("character", ["x", "\0", "\udcff", "\N{PILE OF POO}"])
+def test_a_boot_that_failed_with_very_many_words_is_told_with_its_first_and_its_last(character: str) -> None:
+    ours, theirs = pair()
+    many = character * 99_999
+    assert theirs.send(boot_failed(7, 3, f"first {many} last", f"first {many} last"))
+    told = ours.receive()
+    assert isinstance(told, BootFailed)
+    for text in (told.reason, told.detail):
+        assert text.startswith("first")
+        assert "[...]" in text
+        assert text.endswith("last")
     ours.close()
     theirs.close()
 
