@@ -199,3 +199,25 @@ def test_a_reload_that_waits_for_the_proof_says_so(tmp_path: Path) -> None:
         assert done.stdout.endswith("reloaded: Generation 2 has served for 0.5 s: it is the good one now.\n")
         assert ask("reopen", cwd=tmp_path).stdout == "the log files are opened again\n"
         server.log.wait_for("Reopening of the logs, asked for by uid")
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:0", "unix:app.sock"])
+def test_a_reload_changes_the_backlog_of_a_listener_that_stays_and_giving_up_changes_it_back(
+    tmp_path: Path, bind: str
+) -> None:
+    def limit() -> int:
+        found: int = json.loads(ask("status", "--json", cwd=tmp_path).stdout)["listeners"][0]["limit"]
+        return found
+
+    conf = tmp_path / "gunicorn.conf.py"
+    conf.write_text("backlog = 100\n")
+    write_app(tmp_path, HELLO)
+    with serve("app", *CONTROL, cwd=tmp_path, bind=bind, tracebacks=True) as server:
+        assert limit() == 100
+        conf.write_text("backlog = 7\n")
+        ask("reload", cwd=tmp_path)
+        assert limit() == 7
+        conf.write_text("backlog = 50\ndef post_fork(server, worker): raise ValueError('no')\n")
+        assert ask("reload", cwd=tmp_path).code == 1
+        server.log.wait_for("Generation 3 is given up")
+        assert limit() == 7

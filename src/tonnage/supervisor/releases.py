@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from tonnage.config.model import Config
 from tonnage.errors import ConfigError, TonnageError
 from tonnage.hooks import Server
 from tonnage.supervisor.berths import Berths
@@ -125,9 +126,11 @@ class Releases:
         return replace(release, load=None)
 
     def _show(self) -> None:
-        """To the hooks, and in the log and `status`."""
+        """To the hooks, in the log and `status`, and to the listeners that were open before."""
         cradle = self.cradles[self._generation]
-        self.server.cfg = cradle.release.hooks.cfg
+        self.server.cfg = cfg = cradle.release.hooks.cfg
         for listener in cradle.listeners:
             listener.announce(cradle.release.scheme)
+            if isinstance(cfg, Config):
+                listener.let_wait(cfg.backlog)
         self.server.address = tuple(str(listener.address) for listener in cradle.listeners)

@@ -41,6 +41,11 @@ class Listener:
     url: str  # as logged, with the port that the kernel chose for port 0
     file: tuple[int, int] | None = None  # device and inode of the Unix socket's file that we made
 
+    def let_wait(self, backlog: int) -> None:
+        """From now on at most so many; whoever opened it says so, and Linux allows it at any time."""
+        if not isinstance(self.address, FdAddress):
+            self.sock.listen(backlog)
+
     def announce(self, scheme: str) -> None:
         """What is spoken there, for `url`."""
         name = self.sock.getsockname()

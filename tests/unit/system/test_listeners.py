@@ -8,6 +8,7 @@ import pytest
 from tonnage.config.values import Address, FdAddress, TcpAddress, UnixAddress
 from tonnage.errors import BindError
 from tonnage.system.listeners import Listener, close_listeners, open_listeners
+from tonnage.system.queues import accept_queue
 
 LOCAL = TcpAddress("127.0.0.1", 0)
 
@@ -203,3 +204,13 @@ def test_the_file_of_a_unix_socket_is_given_to_its_owner(tmp_path: Path) -> None
     assert path.stat().st_gid == os.getegid()
     close(listener)
     assert not path.exists()
+
+
+def test_the_backlog_is_changed_of_what_we_opened_and_not_of_what_we_were_handed(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=9) as given:
+        handed = open_one(FdAddress(os.dup(given.fileno())))
+        mine = [open_one(LOCAL), open_one(UnixAddress(str(tmp_path / "s")))]
+        for listener in (handed, *mine):
+            listener.let_wait(7)
+        assert [accept_queue(each.sock).limit for each in (handed, *mine)] == [9, 7, 7]
+        close(handed, *mine)
