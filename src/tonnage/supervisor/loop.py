@@ -100,6 +100,7 @@ MEANINGS: dict[int, Fact] = {
     signal.SIGWINCH: RestAsked(),
 }
 QUIET = (signal.SIGWINCH,)  # comes with every change of a terminal's size
+MOST_UNHEARD = 4096  # facts; who floods us may wait until they are taken in
 SIGNALS = (*MEANINGS, signal.SIGCHLD)
 
 
@@ -199,8 +200,16 @@ class Supervisor:
         """What workers have said before signals: who asks for a change has seen what they did.
 
         But a stop before the failures that came with it: sent to the whole group of processes, as by Ctrl-C, it is what
-        those who were loading have died of.
+        those who were loading have died of. When a deadline has passed, a Tick stands behind what is known by then: no
+        series of anything may put it off.
         """
+        if len(self._facts) < MOST_UNHEARD:
+            self._listen(patience_s)
+        now = time.monotonic()
+        if wake_at(self._state, now) <= now and Tick() not in self._facts:
+            self._facts.append(Tick())
+
+    def _listen(self, patience_s: float) -> None:
         events = self._selector.select(None if patience_s == NEVER else max(0.0, patience_s))
         for key, _ in events:
             if key.fileobj is not self._wakeup:

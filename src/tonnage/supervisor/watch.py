@@ -42,14 +42,13 @@ class Watch:
         """`serving`: ages of those who are ready."""
         if now < self.next_at:
             return ()
-        is_late = 0.0 < self.next_at < now - EVERY_S  # the machine stood still, or we: so may they have
+        late_s = now - self.next_at if self.next_at else 0.0  # the machine stood still, or we: so may they have
         self.next_at = now + EVERY_S
         self._evidence.look()
         members = [member for member in self._crew.members.values() if member.age in serving]
         self._savings.look(members, self._crew.members.values(), now)
         readings = {member.age: member.cradle.release.scoreboard.read(member.slot) for member in members}
-        judged = () if is_late else members
-        hung = (fact for member in judged if (fact := _hung(member, readings[member.age])) is not None)
+        hung = (fact for member in members if (fact := _hung(member, readings[member.age], late_s)) is not None)
         return list(chain(hung, self._weigh(members, readings, now)))
 
     def _weigh(self, members: list[Member], readings: dict[int, Reading], now: float) -> Iterator[Fact]:
@@ -100,11 +99,11 @@ def _own() -> int:
     return 0
 
 
-def _hung(member: Member, reading: Reading) -> WorkerHung | None:
+def _hung(member: Member, reading: Reading, late_s: float) -> WorkerHung | None:
     limit_s = member.cradle.release.settings.timeout_s
     if limit_s <= 0 or reading.beat_ns == 0:
         return None
-    patience_ns = (limit_s + SLACK_S) * 1e9
+    patience_ns = (limit_s + SLACK_S + late_s) * 1e9
     now_ns = time.monotonic_ns()
     held = [busy for busy in reading.busy if not busy.suspended]  # the worker's own loop looks after the others
     overdue = [busy for busy in held if now_ns - busy.since_ns > patience_ns]

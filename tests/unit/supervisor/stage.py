@@ -6,6 +6,7 @@ Everybody writes what happens to one pipe, a line each; end of file on it means 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import json
 import logging
@@ -81,6 +82,21 @@ def stubborn(seat: Seat) -> int:
         signal.pause()
 
 
+def flood(seat: Seat) -> int:
+    """Heeds nothing, and says the same for as long as there is a supervisor."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    get_ready(seat)
+    tell("ready", seat.age)
+    while True:
+        select.select([], [seat.channel.fileno()], [])
+        seat.channel.send(Ready(os.getpid()))
+        with contextlib.suppress(EOFError):
+            seat.channel.receive()
+            continue
+        return 0
+
+
 def hang(_seat: Seat) -> int:
     while True:
         signal.pause()
@@ -116,7 +132,7 @@ def register(seat: Seat) -> int:
 
 ACTS: dict[str, Callable[[Seat], int]] = {
     "serve": serve, "stubborn": stubborn, "hang": hang, "fail3": fail(3), "fail4": fail(4), "leave": leave,
-    "stumble": stumble, "babble": babble, "register": register,
+    "stumble": stumble, "babble": babble, "flood": flood, "register": register,
 }  # fmt: skip
 
 

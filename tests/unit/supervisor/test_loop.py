@@ -54,6 +54,13 @@ def test_a_worker_that_does_not_finish_is_killed_when_the_grace_is_over(stage: S
     assert 'stage.py", line' in play.log, "its stack is told"
 
 
+def test_a_worker_that_never_stops_talking_puts_off_no_deadline(stage: Stage) -> None:
+    play = stage(workers=1, w1="flood", grace=0.05)
+    play.wait_listening()
+    assert play.stop() == 0
+    assert "is killed: it was still at work 0.05 s after it was asked to drain" in play.log
+
+
 def test_int_after_term_does_not_wait_for_the_grace(stage: Stage) -> None:
     play = stage(workers=2, w1="stubborn", grace=600)
     play.wait_ready(1, 2)
