@@ -47,15 +47,15 @@ class Watchdog:
             began = time.monotonic()
             self._gauge.sleep(LOOK_S)
             now = time.monotonic()
-            self.look(now, is_late=now - began > 2 * LOOK_S)
+            self.look(now, late_s=now - began - LOOK_S)
 
-    def look(self, now: float, *, is_late: bool) -> None:
-        """`is_late`: the machine stood still, or all of this process did; so nobody is judged yet."""
+    def look(self, now: float, *, late_s: float) -> None:
+        """`late_s`: for so long the machine may have stood still, or all of this process."""
         beat = self._loop.beat_s
         held_s = now - beat - TICK_S
         if not beat or held_s < min(HELD_S, self._timeout_s):
             return
-        if held_s > self._timeout_s and not is_late:
+        if held_s - late_s > self._timeout_s:
             self._end(held_s)
         elif self._told != beat:
             self._told = beat
