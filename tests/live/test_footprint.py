@@ -67,6 +67,32 @@ def test_memory_and_connections_of_each_worker(tmp_path: Path, peer: str) -> Non
     assert not (tmp_path / "app.pid").exists()
 
 
+# What a server that runs already has: its admin address, its pid file, its logs.
+RUNNING = """
+admin_bind = "127.0.0.1:{port}"
+pidfile = "app.pid"
+errorlog = "error.log"
+accesslog = "access.log"
+min_workers = max_workers = workers = 4
+logconfig_dict = {{
+    "version": 1,
+    "handlers": {{"file": {{"class": "logging.FileHandler", "filename": "configured.log"}}}},
+    "root": {{"level": "INFO", "handlers": ["file"]}},
+    "loggers": {{"tonnage.error": {{"handlers": ["file"]}}, "tonnage.access": {{"handlers": ["file"]}}}},
+}}
+"""
+
+
+def test_the_server_that_runs_with_the_same_settings_is_not_met(tmp_path: Path, peer: str) -> None:
+    write_app(tmp_path, KNOWN)
+    (tmp_path / "gunicorn.conf.py").write_text(RUNNING.format(port=peer))
+    found = footprint(cwd=tmp_path)
+    assert found.paths == ("/",)
+    assert not (tmp_path / "app.pid").exists()
+    logs = {each.name: each.read_text() for each in tmp_path.glob("*.log")}
+    assert set(logs.values()) <= {""}, logs
+
+
 def test_a_waiting_application_is_told_from_one_that_computes(tmp_path: Path) -> None:
     write_app(tmp_path, KNOWN)
     waits = footprint("--paths", "/wait", cwd=tmp_path)

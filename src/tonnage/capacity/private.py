@@ -1,8 +1,8 @@
 """A server for nobody but us: the real command with the user's settings, on a Unix socket in a directory of its own.
 
-What would meet the world is set aside: addresses (the listener is handed over as systemd would), pid file, daemon, TLS,
-log files, recycling, the service manager. All else is as the settings have it, hooks and user included, since the
-measured thing has to be the real one.
+What would meet the world, or the server that runs already, is set aside: addresses (the listener is handed over as
+systemd would), the admin address, pid file, daemon, TLS, log files, recycling, the service manager. All else is as the
+settings have it, hooks and user included, since the measured thing has to be the real one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ os.execv(sys.executable, [sys.executable, "-m", "tonnage", "serve", *sys.argv[2:
 """
 NOT_OURS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 SET_ASIDE = [
-    *("--pid", "", "--no-daemon", "--no-reload", "--certfile", "", "--keyfile", "", "--proxy-protocol", "off"),
+    *("--admin-bind", "", "--pid", "", "--no-daemon", "--no-reload", "--certfile", "", "--keyfile", ""),
+    *("--proxy-protocol", "off", "--statsd-host", "", "--no-log-syslog"),
+    *("--log-config", "", "--log-config-json", "", "--log-config-dict", "{}"),
     *("--min-workers", "1", "--max-workers", "0", "--max-requests", "0", "--max-worker-lifetime", "0"),
     *("--max-worker-memory", "0", "--drain-delay", "0", "--graceful-timeout", "5"),
 ]

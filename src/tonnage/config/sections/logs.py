@@ -75,6 +75,7 @@ class Logs:
     )
     logconfig_dict: Mapping[str, object] = setting(
         {},
+        "--log-config-dict",
         kind=MAPPING,
         meaning="A logging.config.dictConfig dictionary; it wins over the two files.",
     )
