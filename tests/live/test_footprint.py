@@ -119,6 +119,30 @@ def test_paths_that_fail_are_left_out_and_named(tmp_path: Path) -> None:
     assert (found.worker_class, found.threads) == ("gthread", 3)
 
 
+ENDLESS = """
+import threading, time
+
+def events():
+    while True:
+        yield b"data: x\\n\\n"
+        time.sleep(0.3)
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/never":
+        threading.Event().wait()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return events() if environ["PATH_INFO"] == "/events" else [b"x"]
+"""
+
+
+def test_answers_that_never_end_are_left_out_and_named(tmp_path: Path) -> None:
+    write_app(tmp_path, ENDLESS)
+    found = footprint("--paths", "/,/events,/never", "--timeout", "0", cwd=tmp_path)
+    assert found.paths == ("/",)
+    for path in ("/events", "/never"):
+        assert f"GET {path} is not answered to the end within 2 s, and is left out" in found.notes
+
+
 def refused(*arguments: str, cwd: Path) -> Ended:
     ended = run("footprint", *arguments, cwd=cwd)
     assert ended.stdout == ""

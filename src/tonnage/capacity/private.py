@@ -86,12 +86,12 @@ class Private:
                 pass
         self.wait(lambda seen: seen.ready == workers == len(seen.workers))
 
-    def wait(self, fits: Callable[[Overview], bool]) -> None:
+    def wait(self, fits: Callable[[Overview], bool], patience_s: float = SETTLE_S) -> None:
         """Raises MeasureError."""
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + patience_s
         while not fits(self.look()):
             if time.monotonic() > deadline or self.process.poll() is not None:
-                raise MeasureError(f"the server has not come to rest within {SETTLE_S:g} s.\n{self.last_lines()}")
+                raise MeasureError(f"the server has not come to rest within {patience_s:g} s.\n{self.last_lines()}")
             time.sleep(LOOK_S)
 
 

@@ -15,6 +15,8 @@ the machine's.
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +30,9 @@ from tonnage.capacity import trend
 from tonnage.capacity.footprint import Footprint, Link, Weight
 from tonnage.capacity.private import Private, private
 from tonnage.capacity.service import Taken, service
-from tonnage.capacity.visits import Visitor
+from tonnage.capacity.visits import UnansweredError, Visitor
 from tonnage.config.sources import Loaded
+from tonnage.control.overview import Overview
 from tonnage.errors import BootError, MeasureError
 from tonnage.system import connections, memory
 from tonnage.system.cputime import Turn, turns, used_ns
@@ -37,6 +40,7 @@ from tonnage.system.cputime import Turn, turns, used_ns
 NOTHING = {"wsgi": "tonnage.capacity.nothing:wsgi", "asgi": "tonnage.capacity.nothing:asgi"}
 PATIENCE_S = 60.0
 PROBE_S = 2.0  # for the first answer of a path: what takes longer is not asked for a thousand times
+LEAVE_OFF_S = 10.0  # for a worker whose client has gone
 ROUNDS = 3  # of all paths, until a worker counts as warm
 MOST_ROUNDS = 40  # where somebody else takes the requests
 IDLE_REQUESTS = 300
@@ -128,14 +132,30 @@ def _answer(server: Private, ask: Ask, path: str) -> str:
     visitor = Visitor(server.path, ask.host, PROBE_S)
     try:
         visit = visitor.get(path)
-    except MeasureError:
-        server.wait(lambda seen: seen.ready == seen.want and not any(worker.in_flight for worker in seen.workers))
-        return f"is not answered within {PROBE_S:g} s"
+    except UnansweredError as exc:
+        _rest(server)
+        return exc.why
     finally:
         visitor.close()
     if visit.wall_s > PROBE_S:
         return f"takes {visit.wall_s:.1f} s"
     return f"is answered by {visit.status}" if visit.status >= 400 else ""
+
+
+def _rest(server: Private) -> None:
+    """Until nobody is at work; who does not leave off is killed, and another one comes. Raises MeasureError."""
+    try:
+        server.wait(_rests, LEAVE_OFF_S)
+    except MeasureError:
+        for worker in server.look().workers:
+            if worker.in_flight or worker.unnamed:
+                with suppress(ProcessLookupError):  # just now
+                    os.kill(worker.pid, signal.SIGKILL)
+        server.wait(_rests)
+
+
+def _rests(seen: Overview) -> bool:
+    return seen.ready == seen.want and not seen.in_flight
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
