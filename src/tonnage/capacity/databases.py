@@ -9,21 +9,34 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
+from threading import Thread
 from typing import Any
 
 from tonnage.capacity.database import Budget, Client
 
 Ask = Callable[[str], Sequence[Any]]  # SQL -> its first row
+Read = tuple[int, int, int, tuple[str, ...]]  # limit, reserved, taken by others, notes
+
+PATIENCE_S = 5.0  # for all that is asked of one server
 
 PSYCOPG_POOL = 4  # psycopg_pool: min_size is 4, and max_size is min_size where it is not given
 
 
-def budgets() -> list[Budget]:
-    """One for each server; of two that name the same one, the connections add up."""
+def budgets(tell: Callable[[str], object] = lambda _: None) -> list[Budget]:
+    """One for each server; of two that name the same one, the connections add up.
+
+    `tell` hears what could not be looked at.
+    """
     found: dict[str, Budget] = {}
-    for budget in (*_django(), *_sqlalchemy()):
-        known = found.get(budget.server)
-        found[budget.server] = budget if known is None else _joined(known, budget)
+    for name, look in (("Django's databases", _django), ("SQLAlchemy's engines", _sqlalchemy)):
+        try:
+            for budget in look():
+                known = found.get(budget.server)
+                found[budget.server] = budget if known is None else _joined(known, budget)
+        except Exception as exc:  # noqa: BLE001  # the application's own settings and classes
+            tell(f"{name} could not be looked at: {_said(exc)}. Say their limit with --db-connections")
     return list(found.values())
 
 
@@ -42,14 +55,20 @@ def _django() -> Iterator[Budget]:
     if module is None:
         return
     for alias in module.connections:
-        connection = module.connections[alias]
+        name = f"Django alias {alias}"
+        try:
+            connection = module.connections[alias]
+        except Exception as exc:  # noqa: BLE001  # a driver that is not installed
+            note = f"{name} cannot be used: {_said(exc)}"
+            yield Budget(name, (Client(name, None),), None, notes=(note,))
+            continue
         if connection.vendor not in SERVERS:
             continue
         settings = connection.settings_dict
         pool = settings.get("OPTIONS", {}).get("pool")
-        client = Client(f"Django alias {alias}", _pool_size(pool) if pool else None)
+        client = Client(name, _pool_size(pool) if pool else None)
         place = _place(connection.vendor, settings.get("HOST"), settings.get("PORT"))
-        yield _asked(place, client, connection.vendor, _django_row(connection))
+        yield _asked(place, client, connection.vendor, _django_row(module.connections, alias))
 
 
 def _pool_size(pool: object) -> int:
@@ -57,9 +76,11 @@ def _pool_size(pool: object) -> int:
     return options.get("max_size") or options.get("min_size") or PSYCOPG_POOL
 
 
-def _django_row(connection: Any) -> Ask:  # noqa: ANN401  # Django has no types
+def _django_row(connections: Any, alias: str) -> Ask:  # noqa: ANN401  # Django has no types
+    """Its connections belong to threads: the one that asks takes its own."""
+
     def ask(statement: str) -> Sequence[Any]:
-        with connection.cursor() as cursor:
+        with connections[alias].cursor() as cursor:
             cursor.execute(statement)
             row: Sequence[Any] = cursor.fetchone()
             return row
@@ -127,14 +148,33 @@ def _place(vendor: str, host: object, port: object) -> str:
 
 def _asked(place: str, client: Client, vendor: str, ask: Ask) -> Budget:
     try:
-        limit, reserved, taken, notes = SERVERS[vendor](ask)
+        limit, reserved, taken, notes = _within(PATIENCE_S, partial(SERVERS[vendor], ask))
     except Exception as exc:  # noqa: BLE001  # any driver's error; what it says is the finding
-        said = " ".join(str(exc).split()) or type(exc).__name__
-        return Budget(place, (client,), None, notes=(f"{place} could not be asked for its limit: {said}",))
+        return Budget(place, (client,), None, notes=(f"{place} could not be asked for its limit: {_said(exc)}",))
     return Budget(place, (client,), limit, reserved, taken, notes=notes)
 
 
-Read = tuple[int, int, int, tuple[str, ...]]  # limit, reserved, taken by others, notes
+def _within(patience_s: float, read: Callable[[], Read]) -> Read:
+    """In a thread, since a driver in C hears no signal. One that never returns is left to the end of the process."""
+    answer = Future[Read]()
+
+    def run() -> None:
+        try:
+            answer.set_result(read())
+        except BaseException as exc:  # noqa: BLE001  # for whoever waits
+            answer.set_exception(exc)
+
+    Thread(target=run, daemon=True).start()
+    try:
+        return answer.result(patience_s)
+    except TimeoutError:
+        if answer.done():  # its own
+            raise
+        raise TimeoutError(f"no answer within {patience_s:g} s") from None
+
+
+def _said(exc: BaseException) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__
 
 
 def postgresql(ask: Ask) -> Read:

@@ -9,31 +9,53 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 
 from tonnage.app.load import LoadedApp
 
 MOST = 20
+MOST_SAID = 300  # of an exception
 UNWANTED = re.compile(r"log[-_]?out|sign[-_]?out|delete|unsubscribe", re.IGNORECASE)  # by GET, in spite of RFC 9110
 WITHIN = ("app", "wsgi_app", "application", "asgi_app")  # where middleware keeps what it wraps
 DEPTH = 8
 
 
 def examine(app: LoadedApp) -> dict[str, object]:
-    """{"paths": [...], "host": ...}: always one path at least."""
-    found = (path for path in _found(app.call) if not UNWANTED.search(path) and path.isascii())
-    return {"paths": list(islice(dict.fromkeys(found), MOST)) or ["/"], "host": _host()}
+    """{"paths": [...], "host": ..., "notes": [...]}: always one path at least."""
+    notes = list[str]()
+    found = (path for path in _found(app.call, notes) if not UNWANTED.search(path) and path.isascii())
+    return {"paths": list(islice(dict.fromkeys(found), MOST)) or ["/"], "host": _host(), "notes": notes}
 
 
-def _found(call: object) -> Iterator[str]:
+def examine_host(_: LoadedApp) -> dict[str, object]:
+    """The same where the paths are known."""
+    return {"paths": [], "host": _host(), "notes": []}
+
+
+def _found(call: object, notes: list[str]) -> Iterator[str]:
     if (django := sys.modules.get("django.conf")) is not None and django.settings.configured:
-        yield from _django(sys.modules["django.urls"].get_resolver().url_patterns, "/")
+        yield from _read("Django's URLconf", _urlconf, notes)
         return
     for layer in _layers(call):
-        described = list(_openapi(layer))
-        yield from described or _routes(getattr(layer, "routes", None), "")
-        yield from _flask(layer)
+        described = _read("the OpenAPI document", partial(_openapi, layer), notes)
+        yield from described or _read("the routes", partial(_listed, layer), notes)
+        yield from _read("the rules", partial(_flask, layer), notes)
+
+
+def _read(name: str, read: Callable[[], Iterable[str]], notes: list[str]) -> list[str]:
+    """It is the application's own code that runs; when it raises, visitors may be served all the same."""
+    try:
+        return list(read())
+    except Exception as exc:  # noqa: BLE001  # whatever it raises
+        said = " ".join(str(exc).split())[:MOST_SAID]
+        notes.append(f"{name} could not be read ({type(exc).__name__}: {said}): name the paths with --paths")
+        return []
+
+
+def _urlconf() -> Iterator[str]:
+    yield from _django(sys.modules["django.urls"].get_resolver().url_patterns, "/")
 
 
 def _layers(call: object) -> Iterator[object]:
@@ -80,6 +102,14 @@ def _flask(app: object) -> Iterator[str]:
     for rule in rules() if rules is not None else ():
         if not rule.arguments and "GET" in (rule.methods or ()):
             yield rule.rule
+
+
+def _listed(app: object) -> Iterator[str]:
+    """Of who has a schema only what would stand in it: the pages that show the schema itself are not what is asked."""
+    routes = getattr(app, "routes", None)
+    if hasattr(app, "openapi") and isinstance(routes, list):
+        routes = [route for route in routes if getattr(route, "include_in_schema", True)]
+    yield from _routes(routes, "")
 
 
 def _routes(routes: object, before: str) -> Iterator[str]:

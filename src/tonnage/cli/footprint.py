@@ -10,6 +10,7 @@ import json
 import sys
 from argparse import SUPPRESS, ArgumentTypeError
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from tonnage.capacity import samples
 from tonnage.capacity.footprint import Footprint, Weight
@@ -38,11 +39,15 @@ def weigh(loaded: Loaded, asked: Sequence[str] = (), effort: Effort = NORMAL) ->
     """Says on stderr what it does. Raises ConfigError, BootError, MeasureError."""
     if loaded.obstacles:
         raise ConfigError("; ".join(loaded.obstacles))
-    outcome = loaded_in_child(loaded.config, samples.examine)
-    offered = outcome.seen["paths"]
+    outcome = loaded_in_child(loaded.config, samples.examine_host if asked else samples.examine)
+    offered, notes = outcome.seen["paths"], outcome.seen["notes"]
     assert isinstance(offered, list)
+    assert isinstance(notes, list)
+    for note in notes:
+        print(f"tonnage: {note}", file=sys.stderr, flush=True)  # at once: it may be why there is nothing to measure
     ask = Ask(outcome.kind, tuple(asked or map(str, offered)), str(outcome.seen["host"]))
-    return measure(loaded, ask, effort, lambda text: print(f"measuring: {text}", file=sys.stderr, flush=True))
+    found = measure(loaded, ask, effort, lambda text: print(f"measuring: {text}", file=sys.stderr, flush=True))
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def parser() -> Parser:

@@ -43,8 +43,9 @@ def run(argv: Sequence[str], load: Callable[[Sequence[str]], Loaded]) -> int:
     market = instances.read(own.instances) if own.instances else None
     if own.write is not None:
         writing.check(own.write, force=own.force)
-    kind, found = look(config)
+    kind, found, notes = look(config)
     measured = weigh(loaded, own.paths) if own.footprint is None else read(own.footprint)
+    measured = replace(measured, notes=(*measured.notes, *notes))
     made = planner.plan(machine(config), measured, budgets(found, own), wishes(loaded, kind, own))
     tell(made, market, as_json=own.json)
     if own.write is not None:
@@ -99,16 +100,18 @@ def _count(text: str) -> int:
 # -- what is known -----------------------------------------------------------------------------------------------------
 
 
-def look(config: Config) -> tuple[str, list[Budget]]:
-    """The kind of application, and its databases: loaded in a child, which asks them."""
+def look(config: Config) -> tuple[str, list[Budget], list[str]]:
+    """The kind of application, its databases, and notes: loaded in a child, which asks them."""
     outcome = loaded_in_child(config, examine)
-    seen = outcome.seen["budgets"]
+    seen, notes = outcome.seen["budgets"], outcome.seen["notes"]
     assert isinstance(seen, list)
-    return outcome.kind, [from_object(each) for each in seen]
+    assert isinstance(notes, list)
+    return outcome.kind, [from_object(each) for each in seen], notes
 
 
 def examine(_: LoadedApp) -> dict[str, object]:
-    return {"budgets": [budget.as_object() for budget in databases.budgets()]}
+    notes = list[str]()
+    return {"budgets": [budget.as_object() for budget in databases.budgets(notes.append)], "notes": notes}
 
 
 def budgets(found: Sequence[Budget], own: Namespace) -> tuple[Budget, ...]:

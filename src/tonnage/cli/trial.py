@@ -8,7 +8,10 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BufferedReader, FileIO
+from typing import NoReturn
 
 from tonnage.app.frames import format_exception
 from tonnage.app.load import LoadedApp, load_app
@@ -16,6 +19,9 @@ from tonnage.config.model import Config
 from tonnage.errors import BootError, TonnageError
 from tonnage.observe import access, logconfig
 from tonnage.system import privileges, processes
+
+LOADED = b"."  # what the child says first: from here on it is not loading that takes the time
+LOOK_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ Look = Callable[[LoadedApp], dict[str, object]]  # runs in the child; what it re
 
 
 def load_in_child(config: Config, look: Look = lambda _: {}) -> Outcome:
-    """Takes at most `boot_timeout`, if that is set."""
+    """Takes at most `boot_timeout`, if that is set, to load it, and LOOK_S for what `look` does."""
     assert config.wsgi_app is not None
     reading, writing = os.pipe()
     for stream in (sys.stdout, sys.stderr):
@@ -40,15 +46,30 @@ def load_in_child(config: Config, look: Look = lambda _: {}) -> Outcome:
         os.close(reading)
         _report(config, config.wsgi_app, look, writing)
     os.close(writing)
-    with open(reading, "rb") as pipe:  # noqa: PTH123  # a descriptor
-        answered = bool(select.select([pipe], [], [], config.boot_timeout or None)[0])
-        line = pipe.readline() if answered else b""
-    if not answered:
+    try:
+        with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123  # a descriptor
+            doing, line = _heard(pipe, config.boot_timeout)
+    except TimeoutError as exc:
         os.kill(pid, signal.SIGKILL)
-    ended = processes.how_it_ended(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-    if not answered:
-        return Outcome(problem=f"it is still being loaded after {config.boot_timeout:g} s (limit: --boot-timeout)")
-    return Outcome(**json.loads(line)) if line else Outcome(problem=f"the process ended while loading it: {ended}")
+        return Outcome(problem=str(exc))
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        ended = processes.how_it_ended(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    return Outcome(**json.loads(line)) if line else Outcome(problem=f"the process ended while {doing}: {ended}")
+
+
+def _heard(pipe: FileIO, boot_timeout_s: float) -> tuple[str, bytes]:
+    """What the child was at when it spoke last, and its line, if there is one. Raises TimeoutError, with the reason."""
+    if not select.select([pipe], [], [], boot_timeout_s or None)[0]:
+        raise TimeoutError(f"it is still being loaded after {boot_timeout_s:g} s (limit: --boot-timeout)")
+    if pipe.read(1) != LOADED:
+        return "loading it", b""
+    if not select.select([pipe], [], [], LOOK_S)[0]:
+        raise TimeoutError(f"it was loaded, but what it says of itself was not there within {LOOK_S:g} s")
+    with BufferedReader(pipe) as lines:
+        return "it was looked at", lines.readline()
 
 
 def loaded_in_child(config: Config, look: Look) -> Outcome:
@@ -61,18 +82,37 @@ def loaded_in_child(config: Config, look: Look) -> Outcome:
     return outcome
 
 
-def _report(config: Config, spec: str, look: Look, writing: int) -> None:
-    """Runs in the child, and ends it."""
+def _report(config: Config, spec: str, look: Look, writing: int) -> NoReturn:
+    """Runs in the child, and ends it: nothing unwinds into what the parent was about."""
+    code = 1
     try:
-        app = _load(config, spec)
-        outcome: dict[str, object] = {"kind": app.kind, "seen": look(app)}
+        sys.stdout = sys.stderr  # what an application prints is no part of our answer
+        with suppress(OSError):  # no stderr
+            os.dup2(2, 1)
+        told = _tried(config, spec, look, writing)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        with open(writing, "wb") as pipe:  # a descriptor
+            pipe.write(told + b"\n")
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _tried(config: Config, spec: str, look: Look, writing: int) -> bytes:
+    doing = "loading"
+    try:
+        try:
+            app = _load(config, spec)
+        finally:
+            os.write(writing, LOADED)
+        doing = "looking at"
+        return json.dumps({"kind": app.kind, "seen": look(app)}).encode()
     except TonnageError as exc:
-        outcome = {"problem": str(exc), "detail": format_exception(exc.__cause__)[-60_000:] if exc.__cause__ else ""}
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    with open(writing, "wb") as pipe:
-        pipe.write(json.dumps(outcome).encode() + b"\n")
-    os._exit(0)
+        problem, cause = str(exc), exc.__cause__
+    except BaseException as exc:  # noqa: BLE001  # the application's own
+        problem, cause = f"{doing} {spec} raised {type(exc).__name__}: {exc}", exc
+    return json.dumps({"problem": problem, "detail": format_exception(cause)[-60_000:] if cause else ""}).encode()
 
 
 def _load(config: Config, spec: str) -> LoadedApp:

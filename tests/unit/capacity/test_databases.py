@@ -1,5 +1,6 @@
 """Which databases a loaded application has: real engines of SQLAlchemy, and Django as it looks from outside."""
 
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -167,3 +168,46 @@ def test_a_database_that_does_not_answer_is_a_note_with_what_it_said(monkeypatch
         (budget,) = databases.budgets()
     assert budget.limit is None
     assert budget.notes == ("postgresql at db:5432 could not be asked for its limit: connection refused",)
+
+
+def test_an_alias_without_its_driver_is_a_note_and_the_others_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Aliases(dict[str, Connection]):
+        def __getitem__(self, alias: str) -> Connection:
+            if alias == "broken":
+                raise ImportError("no psycopg")
+            return super().__getitem__(alias)
+
+    module = ModuleType("django.db")
+    good = Connection("postgresql", POSTGRES)
+    vars(module)["connections"] = Aliases(broken=good, default=good)
+    monkeypatch.setitem(sys.modules, "django.db", module)
+    broken, asked = databases.budgets()
+    assert (broken.server, broken.limit) == ("Django alias broken", None)
+    assert broken.notes == ("Django alias broken cannot be used: no psycopg",)
+    assert asked.limit == 20
+
+
+def test_settings_that_cannot_be_read_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unset(dict[str, Connection]):
+        def __iter__(self) -> Iterator[str]:
+            raise ValueError("no settings")
+
+    module = ModuleType("django.db")
+    vars(module)["connections"] = Unset()
+    monkeypatch.setitem(sys.modules, "django.db", module)
+    told = list[str]()
+    assert databases.budgets(told.append) == []
+    assert told == ["Django's databases could not be looked at: no settings. Say their limit with --db-connections"]
+
+
+def test_a_database_that_accepts_and_never_says_anything_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "PATIENCE_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        engine = create_engine(f"postgresql+psycopg://u@127.0.0.1:{port}/db?sslmode=disable&gssencmode=disable")
+        (budget,) = databases.budgets()
+        assert budget.notes == (
+            f"postgresql at 127.0.0.1:{port} could not be asked for its limit: no answer within 0.1 s",
+        )
+        silent.accept()[0].close()  # so that the thread ends
+    engine.dispose()

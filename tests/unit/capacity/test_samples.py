@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from tonnage.app.load import LoadedApp
-from tonnage.capacity.samples import MOST, examine
+from tonnage.capacity.samples import MOST, examine, examine_host
 
 
 def paths(call: Callable[..., object]) -> list[str]:
@@ -35,6 +35,34 @@ def test_an_openapi_document_names_what_needs_nothing() -> None:
     free = {"parameters": [{"name": "q", "required": False}]}
     document = {"paths": {"/a": {"get": free}, "/b/{id}": {"get": {}}, "/c": {"post": {}}, "/d": {"get": required}}}
     assert paths(Application(openapi=lambda: document)) == ["/a"]
+
+
+def test_a_document_that_cannot_be_made_is_a_note_and_the_routes_are_taken_without_the_pages_that_show_it() -> None:
+    def openapi() -> None:
+        raise ValueError("no schema\nfor a callable")
+
+    own = SimpleNamespace(path="/x", methods={"GET"}, include_in_schema=True)
+    page = SimpleNamespace(path="/docs", methods={"GET"}, include_in_schema=False)
+    found = examine(LoadedApp(Application(openapi=openapi, routes=[page, own]), "asgi"))
+    reason = "the OpenAPI document could not be read (ValueError: no schema for a callable)"
+    assert (found["paths"], found["notes"]) == (["/x"], [f"{reason}: name the paths with --paths"])
+
+
+def test_a_urlconf_that_cannot_be_imported_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Resolver:
+        @property
+        def url_patterns(self) -> object:
+            raise ImportError("no module named 'views'")
+
+    conf, urls = ModuleType("django.conf"), ModuleType("django.urls")
+    conf.settings = SimpleNamespace(configured=True, ALLOWED_HOSTS=[])  # type: ignore[attr-defined]
+    urls.get_resolver = Resolver  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "django.conf", conf)
+    monkeypatch.setitem(sys.modules, "django.urls", urls)
+    found = examine(LoadedApp(lambda: None, "wsgi"))
+    assert found["paths"] == ["/"]
+    assert "Django's URLconf could not be read (ImportError: no module named 'views')" in str(found["notes"])
+    assert examine_host(LoadedApp(lambda: None, "wsgi")) == {"paths": [], "host": "localhost", "notes": []}
 
 
 def test_flask_s_rules_without_arguments() -> None:

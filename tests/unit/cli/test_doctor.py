@@ -85,6 +85,22 @@ def test_an_application_that_cannot_be_loaded_is_a_risk_with_its_traceback(run: 
     assert "line 1, in <module>\n    1 / 0" in run.err
 
 
+def test_what_the_application_prints_is_no_part_of_the_answer(run: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "chatty.py").write_text("import os\nprint('hello')\nos.system('echo shell')\n" + APP)
+    assert run.found("chatty")["memory"]
+    assert "hello" in run.err
+    assert "shell" in run.err
+
+
+def test_an_application_that_raises_when_it_is_looked_at_is_a_risk(run: Doctor, tmp_path: Path) -> None:
+    source = "class App:\n    def __call__(self, environ, start_response): ...\n"
+    (tmp_path / "shy.py").write_text(source + "    @property\n    def debug(self): 1 / 0\napplication = App()\n")
+    assert run("shy") == 0
+    assert "RISK  application               looking at shy raised ZeroDivisionError: division by zero" in run.out
+    assert "def debug(self): 1 / 0" in run.err
+    assert run.out.count("RISK  application") == 1
+
+
 @pytest.mark.parametrize(
     ("debug", "hosts", "verdicts"),
     [
