@@ -7,6 +7,7 @@ import signal
 import tonnage.errors
 from tests.docs.pages import page, rows
 from tonnage import hooks
+from tonnage.cli import orderly
 from tonnage.control.metrics import METRICS
 from tonnage.observe.atoms import ATOMS
 from tonnage.observe.json_line import MEMBERS
@@ -36,9 +37,11 @@ def test_every_signal_a_worker_hears_is_described() -> None:
 
 def test_every_exit_code_is_described() -> None:
     kinds = [each for each in vars(tonnage.errors).values() if isinstance(each, type)]
-    codes = {0, 130, loop.EXIT_BUG} | {
-        each.exit_code for each in kinds if issubclass(each, tonnage.errors.TonnageError)
-    }
+    codes = (
+        {0, 130, loop.EXIT_BUG}
+        | {128 + number for number in orderly.SIGNALS}
+        | {each.exit_code for each in kinds if issubclass(each, tonnage.errors.TonnageError)}
+    )
     first = {row[0] for row in rows(page("docs/reference/exit-codes.md").text)}
     assert first == {str(code) for code in codes}
 

@@ -1,15 +1,20 @@
 """`tonnage footprint`: figures of applications whose figures are known, from real servers."""
 
 import json
+import os
 import re
+import select
+import signal
 import socket
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.live.apps import write_app
-from tests.live.server import Ended, run
+from tests.live.server import PATIENCE_S, Ended, clean_environ, command, run
 from tonnage.capacity.footprint import Footprint, from_object
 
 MIB = 1 << 20
@@ -159,6 +164,43 @@ def test_what_cannot_be_measured_is_said_with_its_reason(tmp_path: Path) -> None
     broken = refused("app", "--paths", "/broken", *QUICK, cwd=tmp_path)
     assert broken.code == 1
     assert "there is nothing to measure, name other paths with --paths: GET /broken is answered by 500" in broken.stderr
+
+
+ENDS = """
+import os, socket, time
+
+def application(environ, start_response):
+    with socket.create_connection(("127.0.0.1", int(os.environ["PEER"]))) as peer:
+        peer.sendall(f"{os.getppid()} {os.getpid()}".encode())
+    time.sleep(1)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"x"]
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)])
+def test_whatever_ends_the_command_ends_its_server(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    (temporary := tmp_path / "tmp").mkdir()
+    write_app(tmp_path, ENDS)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
+        listener.settimeout(PATIENCE_S)
+        process = subprocess.Popen(
+            [*command(), "footprint", "app", "--paths", "/"],
+            cwd=tmp_path,
+            env={**clean_environ(), "PEER": str(listener.getsockname()[1]), "TMPDIR": str(temporary)},
+            stderr=subprocess.DEVNULL,
+        )
+        with listener.accept()[0] as worker:
+            pids = worker.makefile().read().split()  # of the supervisor, and of a worker that is asked
+        fds = [os.pidfd_open(int(pid)) for pid in pids]
+        for fd in fds:
+            stack.callback(os.close, fd)
+        process.send_signal(number)
+        assert process.wait(PATIENCE_S) == code
+        for fd in fds:
+            assert select.select([fd], [], [], PATIENCE_S)[0], "it outlives the command"
+    if number is not signal.SIGKILL:
+        assert list(temporary.iterdir()) == []
 
 
 def test_for_people_it_is_a_table(tmp_path: Path) -> None:

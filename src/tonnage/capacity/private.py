@@ -36,12 +36,15 @@ BACKLOG = 128
 ABOVE = 10  # descriptors that are passed on stay clear of the one that systemd's protocol wants
 LAST_LINES = 12
 
-# systemd's protocol wants the listener as descriptor 3, and the pid of the process that execs.
+# systemd's protocol wants the listener as descriptor 3, and the pid of the process that execs. A command that is killed
+# ends nothing any more: the kernel does.
 TRAMPOLINE = """
-import os, sys
+import os, signal, sys
+from tonnage.system.processes import end_with_parent
+end_with_parent(int(sys.argv[2]), signal.SIGTERM)
 os.dup2(int(sys.argv[1]), 3)
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "private"}
-os.execv(sys.executable, [sys.executable, "-m", "tonnage", "serve", *sys.argv[2:]])
+os.execv(sys.executable, [sys.executable, "-m", "tonnage", "serve", *sys.argv[3:]])
 """
 NOT_OURS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 SET_ASIDE = [
@@ -130,7 +133,7 @@ def _start(
     environ = {name: value for name, value in loaded.environ.items() if name not in NOT_OURS}
     try:
         process = subprocess.Popen(  # noqa: S603  # our own command
-            [sys.executable, "-c", TRAMPOLINE, str(fds[0]), *argv, "--ready-fd", str(fds[1])],
+            [sys.executable, "-c", TRAMPOLINE, str(fds[0]), str(os.getpid()), *argv, "--ready-fd", str(fds[1])],
             cwd=loaded.cwd,
             env=environ,
             stdin=subprocess.DEVNULL,

@@ -49,7 +49,8 @@ def _run(words: list[str]) -> int:
         return operate(words[1:])
     if words and words[0] in STUDIES:
         study: Command = import_module(f"tonnage.cli.{words[0]}").run
-        return study(words[1:], _load)
+        with import_module("tonnage.cli.orderly").end():
+            return study(words[1:], _load)
     name = words.pop(0) if words and words[0] in COMMANDS else None
     as_json = name == "settings" and "--json" in words
     if as_json:

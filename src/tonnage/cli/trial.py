@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from tonnage.app.frames import format_exception
 from tonnage.app.load import LoadedApp, load_app
+from tonnage.cli import orderly
 from tonnage.config.model import Config
 from tonnage.errors import BootError, TonnageError
 from tonnage.observe import access, logconfig
@@ -41,9 +42,10 @@ def load_in_child(config: Config, look: Look = lambda _: {}) -> Outcome:
     reading, writing = os.pipe()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    pid = os.fork()
+    parent, pid = os.getpid(), os.fork()
     if pid == 0:
         os.close(reading)
+        processes.end_with_parent(parent, signal.SIGKILL)
         _report(config, config.wsgi_app, look, writing)
     os.close(writing)
     try:
@@ -86,6 +88,7 @@ def _report(config: Config, spec: str, look: Look, writing: int) -> NoReturn:
     """Runs in the child, and ends it: nothing unwinds into what the parent was about."""
     code = 1
     try:
+        orderly.forget()
         sys.stdout = sys.stderr  # what an application prints is no part of our answer
         with suppress(OSError):  # no stderr
             os.dup2(2, 1)

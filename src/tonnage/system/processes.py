@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 COMM_LENGTH = 15  # TASK_COMM_LEN - 1, proc_pid_comm(5)
 
 
@@ -38,10 +38,21 @@ def reap_strangers() -> Iterator[tuple[int, int]]:
 
 def become_subreaper() -> bool:
     """Whose parent dies, of our descendants, becomes our child: prctl(2), Linux only. Not inherited by a fork."""
+    return _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_with_parent(parent: int, number: int) -> None:
+    """Get this signal when the thread that forked us is gone; prctl(2), Linux only. It outlives an exec, not a fork."""
+    _prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:  # gone already
+        signal.raise_signal(number)
+
+
+def _prctl(option: int, value: int) -> bool:
     import ctypes  # noqa: PLC0415  # 1 MB, for servers that preload
 
     try:
-        return bool(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+        return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
     except (OSError, AttributeError):  # no such function in this libc
         return False
 
