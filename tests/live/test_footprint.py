@@ -148,6 +148,28 @@ def test_answers_that_never_end_are_left_out_and_named(tmp_path: Path) -> None:
         assert f"GET {path} is not answered to the end within 2 s, and is left out" in found.notes
 
 
+REFERRED = """
+import os
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/end":
+        os._exit(3)
+    if environ["PATH_INFO"] == "/":
+        start_response("302 Found", [("Location", "/login/")])
+    else:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b""]
+"""
+
+
+def test_redirects_are_named_and_so_is_what_ends_its_worker(tmp_path: Path) -> None:
+    write_app(tmp_path, REFERRED)
+    found = footprint("--paths", "/,/login/,/end", cwd=tmp_path)
+    assert (found.paths, found.redirects) == (("/", "/login/"), ("/",))
+    said = "GET / is answered with 302; what was measured is the redirect. Name other paths with --paths"
+    assert set(found.notes) >= {said, "GET /end ends the worker that is asked, and is left out"}
+
+
 def refused(*arguments: str, cwd: Path) -> Ended:
     ended = run("footprint", *arguments, cwd=cwd)
     assert ended.stdout == ""

@@ -11,6 +11,10 @@ from tonnage.capacity.model import Solution
 from tonnage.capacity.planner import Plan, slots
 
 BINDS, NEXT = "binds", "next"
+REDIRECTS = (
+    "All of that is for redirects only: nothing that was asked for is a page. Name pages that answer for themselves "
+    "with --paths."
+)
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -90,6 +94,8 @@ def _capacity(plan: Plan) -> Iterator[str]:
         f"No number of workers gets beyond {rps(found.by_cpu)}: {plan.facts.cpus:g} CPUs / "
         f"{_ms(plan.footprint.cpu_s_per_request)}."
     )
+    if plan.footprint.is_of_redirects:
+        yield REDIRECTS
     if found.within_p95 is not None and wishes.p95_s is not None:
         limit, spread = _ms(wishes.p95_s), _spread(plan.footprint)
         if found.within_p95:
@@ -153,6 +159,7 @@ def as_object(plan: Plan) -> dict[str, object]:
         "runner_up": solution.runner_up.name if solution.runner_up else None,
         "one_more": [{"raise": term.name, "by": term.raise_by, "unit": term.unit} for term in solution.raises],
         "capacity": asdict(plan.capacity),
+        "of_redirects_only": plan.footprint.is_of_redirects,
         "reaches_target": plan.reaches_target,
         "footprint": plan.footprint.as_object(),
         "databases": [budget.as_object() for budget in plan.budgets],

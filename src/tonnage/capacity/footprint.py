@@ -51,11 +51,16 @@ class Footprint:
     links: tuple[Link, ...]
     service_p95_s: float | None = None  # 95 of 100 took no longer; None: not known, taken as an exponential's
     service_variation: float = 1.0  # squared coefficient of variation, Cs^2; 1: an exponential's
+    redirects: tuple[str, ...] = ()  # of the paths: those that are answered with a redirect, which is what was measured
     notes: tuple[str, ...] = ()  # what was not measured, or must be known to read the figures; a line each
 
     @property
     def boot_s(self) -> float:
         return self.plain.boot_s
+
+    @property
+    def is_of_redirects(self) -> bool:
+        return set(self.paths) <= set(self.redirects)
 
     def weight(self, *, preload: bool) -> Weight:
         """That of the way to start which was asked for, or of the only one there is."""
@@ -78,6 +83,7 @@ def from_object(found: object) -> Footprint:
         plain=_made(Weight, said.get("plain")),
         preloaded=_made(Weight, preloaded) if preloaded is not None else None,
         paths=tuple(_several(said, "paths")),
+        redirects=tuple(said.get("redirects", ())),
         links=tuple(_made(Link, each) for each in _several(said, "links")),
         notes=tuple(_several(said, "notes")),
     )

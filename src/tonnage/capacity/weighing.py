@@ -75,8 +75,8 @@ def measure(
     config, notes = loaded.config, list[str]()
     tell("one worker and several, each loading the application for itself")
     with private(loaded, "--no-preload") as server:
-        ask, refused = _answered(server, ask)
-        notes += refused
+        ask, redirects, told = _answered(server, ask)
+        notes += told
         plain, seen = _weigh(server, ask, effort, preload=False)
         server.scale(1)
         tell(f"{effort.requests} requests, one after the other")
@@ -112,34 +112,63 @@ def measure(
         os_threads=seen.threads,
         files=seen.files,
         links=tuple(Link(address, count) for address, count in sorted(seen.links.items())),
+        redirects=redirects,
         notes=(*notes, *course.notes),
     )
 
 
-def _answered(server: Private, ask: Ask) -> tuple[Ask, list[str]]:
-    """Without what is answered by an error, or not at all: that says nothing about the rest."""
-    answers = {path: _answer(server, ask, path) for path in ask.paths}
-    good = tuple(path for path, problem in answers.items() if not problem)
-    bad = [f"GET {path} {problem}, and is left out" for path, problem in answers.items() if problem]
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The first answer of a path."""
+
+    status: int
+    problem: str = ""  # why it is left out: the end of a sentence
+
+    @property
+    def is_redirect(self) -> bool:
+        return not self.problem and 300 <= self.status < 400
+
+
+def _answered(server: Private, ask: Ask) -> tuple[Ask, tuple[str, ...], list[str]]:
+    """Without what is answered by an error, or not at all: that says nothing about the rest. And what redirects."""
+    probes = {path: _probe(server, ask, path) for path in ask.paths}
+    good = tuple(path for path, probe in probes.items() if not probe.problem)
     if not good:
-        told = "; ".join(f"GET {path} {problem}" for path, problem in answers.items())
+        told = "; ".join(f"GET {path} {probe.problem}" for path, probe in probes.items())
         raise MeasureError(f"there is nothing to measure, name other paths with --paths: {told}")
-    return Ask(ask.kind, good, ask.host), bad
+    notes = [f"GET {path} {probe.problem}, and is left out" for path, probe in probes.items() if probe.problem]
+    redirects = tuple(path for path, probe in probes.items() if probe.is_redirect)
+    notes += [
+        f"GET {path} is answered with {probes[path].status}; what was measured is the redirect. Name other paths with "
+        "--paths"
+        for path in redirects
+    ]
+    return Ask(ask.kind, good, ask.host), redirects, notes
 
 
-def _answer(server: Private, ask: Ask, path: str) -> str:
-    """What is wrong with it, or ""."""
+def _probe(server: Private, ask: Ask, path: str) -> Probe:
+    before = {worker.pid for worker in server.look().workers}
     visitor = Visitor(server.path, ask.host, PROBE_S)
     try:
         visit = visitor.get(path)
     except UnansweredError as exc:
+        ends = not exc.is_late and _have_ended(server, before)
         _rest(server)
-        return exc.why
+        return Probe(0, "ends the worker that is asked" if ends else exc.why)
     finally:
         visitor.close()
     if visit.wall_s > PROBE_S:
-        return f"takes {visit.wall_s:.1f} s"
-    return f"is answered by {visit.status}" if visit.status >= 400 else ""
+        return Probe(visit.status, f"takes {visit.wall_s:.1f} s")
+    return Probe(visit.status, f"is answered by {visit.status}" if visit.status >= 400 else "")
+
+
+def _have_ended(server: Private, pids: set[int]) -> bool:
+    """A connection may be closed a little before its process is gone."""
+    try:
+        server.wait(lambda seen: pids.isdisjoint(worker.pid for worker in seen.workers), PROBE_S)
+    except MeasureError:
+        return False
+    return True
 
 
 def _rest(server: Private) -> None:
