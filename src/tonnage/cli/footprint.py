@@ -39,7 +39,7 @@ def weigh(loaded: Loaded, asked: Sequence[str] = (), effort: Effort = NORMAL) ->
     """Says on stderr what it does. Raises ConfigError, BootError, MeasureError."""
     if loaded.obstacles:
         raise ConfigError("; ".join(loaded.obstacles))
-    outcome = loaded_in_child(loaded.config, samples.examine_host if asked else samples.examine)
+    outcome = loaded_in_child(loaded, samples.examine_host if asked else samples.examine)
     offered, notes = outcome.seen["paths"], outcome.seen["notes"]
     assert isinstance(offered, list)
     assert isinstance(notes, list)

@@ -43,7 +43,7 @@ def run(argv: Sequence[str], load: Callable[[Sequence[str]], Loaded]) -> int:
     market = instances.read(own.instances) if own.instances else None
     if own.write is not None:
         writing.check(own.write, force=own.force)
-    kind, found, notes = look(config)
+    kind, found, notes = look(loaded)
     measured = weigh(loaded, own.paths) if own.footprint is None else read(own.footprint)
     measured = replace(measured, notes=(*measured.notes, *notes))
     made = planner.plan(machine(config), measured, budgets(found, own), wishes(loaded, kind, own))
@@ -100,9 +100,9 @@ def _count(text: str) -> int:
 # -- what is known -----------------------------------------------------------------------------------------------------
 
 
-def look(config: Config) -> tuple[str, list[Budget], list[str]]:
+def look(loaded: Loaded) -> tuple[str, list[Budget], list[str]]:
     """The kind of application, its databases, and notes: loaded in a child, which asks them."""
-    outcome = loaded_in_child(config, examine)
+    outcome = loaded_in_child(loaded, examine)
     seen, notes = outcome.seen["budgets"], outcome.seen["notes"]
     assert isinstance(seen, list)
     assert isinstance(notes, list)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from io import BufferedReader, FileIO
 from typing import NoReturn
 
@@ -17,7 +18,9 @@ from tonnage.app.frames import format_exception
 from tonnage.app.load import LoadedApp, load_app
 from tonnage.cli import orderly
 from tonnage.config.model import Config
-from tonnage.errors import BootError, TonnageError
+from tonnage.config.resolve import is_given
+from tonnage.config.sources import Loaded
+from tonnage.errors import AppLoadError, BootError, TonnageError
 from tonnage.observe import access, logconfig
 from tonnage.system import privileges, processes
 
@@ -30,6 +33,7 @@ class Outcome:
     kind: str = ""  # "wsgi" or "asgi"
     problem: str = ""
     detail: str = ""  # the traceback, when importing raised
+    code: int = BootError.exit_code  # of a start with the same problem
     seen: dict[str, object] = field(default_factory=dict)  # what `look` has found
 
 
@@ -74,14 +78,25 @@ def _heard(pipe: FileIO, boot_timeout_s: float) -> tuple[str, bytes]:
         return "it was looked at", lines.readline()
 
 
-def loaded_in_child(config: Config, look: Look) -> Outcome:
-    """One that was loaded. Raises BootError; the traceback, if there is one, is on stderr then."""
-    outcome = load_in_child(config, look)
+def loaded_in_child(loaded: Loaded, look: Look) -> Outcome:
+    """One that was loaded, and that the worker class calls.
+
+    Raises BootError or AppLoadError, as a start would end; the traceback, if there is one, is on stderr then.
+    """
+    outcome = load_in_child(loaded.config, partial(_served, loaded, look))
     if outcome.detail:
         print(outcome.detail, file=sys.stderr)
     if outcome.problem:
-        raise BootError(outcome.problem)
+        raise (AppLoadError if outcome.code == AppLoadError.exit_code else BootError)(outcome.problem)
     return outcome
+
+
+def _served(loaded: Loaded, look: Look, app: LoadedApp) -> dict[str, object]:
+    """Raises AppLoadError."""
+    from tonnage.workers.service import choose  # noqa: PLC0415  # of a worker: nothing that others need in memory
+
+    choose(app, loaded.config, is_class_given=is_given(loaded.origins["worker_class"]))
+    return look(app)
 
 
 def _report(config: Config, spec: str, look: Look, writing: int) -> NoReturn:
@@ -112,10 +127,11 @@ def _tried(config: Config, spec: str, look: Look, writing: int) -> bytes:
         doing = "looking at"
         return json.dumps({"kind": app.kind, "seen": look(app)}).encode()
     except TonnageError as exc:
-        problem, cause = str(exc), exc.__cause__
+        problem, cause, code = str(exc), exc.__cause__, exc.exit_code
     except BaseException as exc:  # noqa: BLE001  # the application's own
-        problem, cause = f"{doing} {spec} raised {type(exc).__name__}: {exc}", exc
-    return json.dumps({"problem": problem, "detail": format_exception(cause)[-60_000:] if cause else ""}).encode()
+        problem, cause, code = f"{doing} {spec} raised {type(exc).__name__}: {exc}", exc, BootError.exit_code
+    detail = format_exception(cause)[-60_000:] if cause else ""
+    return json.dumps({"problem": problem, "detail": detail, "code": code}).encode()
 
 
 def _load(config: Config, spec: str) -> LoadedApp:

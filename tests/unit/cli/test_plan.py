@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,30 @@ def test_settings_that_are_given_stay(plan: Plan) -> None:
 def test_an_asgi_application_gets_the_asgi_worker(plan: Plan) -> None:
     _, out, _ = plan("good:asgi", "--json")
     assert json.loads(out)["settings"]["worker_class"] == "asgi"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("good", "-k", "asgi"), "good is a WSGI application, and worker class asgi calls ASGI ones"),
+        (("good:asgi", "-k", "sync"), "good:asgi is an ASGI application, and worker class sync calls WSGI ones"),
+    ],
+)
+def test_a_class_that_cannot_call_the_application_is_refused_as_a_start_refuses_it(
+    plan: Plan, words: tuple[str, ...], said: str
+) -> None:
+    code, out, err = plan(*words)
+    assert (code, out) == (4, "")
+    assert said in err
+
+
+def test_what_was_measured_of_redirects_only_is_said(plan: Plan, tmp_path: Path) -> None:
+    measured = replace(footprint(), paths=("/", "/in/"), redirects=("/",))
+    (tmp_path / "fp.json").write_text(json.dumps(measured.as_object()))
+    assert "redirects only" not in plan("good")[1]
+    (tmp_path / "fp.json").write_text(json.dumps(replace(measured, redirects=("/", "/in/")).as_object()))
+    assert "All of that is for redirects only" in plan("good")[1]
+    assert json.loads(plan("good", "--json")[1])["of_redirects_only"] is True
 
 
 def test_connections_and_replicas_by_hand_bound_the_workers(plan: Plan) -> None:
