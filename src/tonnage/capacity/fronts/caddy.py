@@ -7,6 +7,8 @@ connections for two minutes, and waits for an answer as long as it takes.
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -21,7 +23,9 @@ from tonnage.errors import ConfigError
 
 IDLE_S = 120.0
 HEAD_OCTETS = 1 << 20  # Go's net/http
-NANO = 1e9
+SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)")
+ADAPT_S = 60.0
 
 Node = Mapping[str, "Value"]
 Value = None | bool | float | str | list["Value"] | Mapping[str, "Value"]
@@ -36,16 +40,15 @@ class Scope:
 
 def routes(file: Path) -> list[Route]:
     """Raises ConfigError."""
-    found = file.read_text() if file.suffix == ".json" else _adapted(file)
     try:
-        tree: Value = json.loads(found)
+        tree: Value = json.loads(file.read_bytes() if file.suffix == ".json" else _adapted(file))
     except ValueError as exc:
         raise ConfigError(f"{file} is no configuration of Caddy: {exc}") from None
     servers = _node(_at(tree, "apps", "http", "servers"))
     return [route for name, server in servers.items() for route in _server(f"{file} ({name})", _node(server))]
 
 
-def _adapted(file: Path) -> str:
+def _adapted(file: Path) -> bytes:
     caddy = shutil.which("caddy")
     if caddy is None:
         raise ConfigError(
@@ -53,9 +56,13 @@ def _adapted(file: Path) -> str:
             f"`caddy adapt --config {file}` writes the JSON that can be given instead."
         )
     command = [caddy, "adapt", "--config", str(file), "--adapter", "caddyfile"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=ADAPT_S, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"{file} cannot be read: {shlex.join(command)} has not ended within {ADAPT_S:g} s") from None
     if done.returncode != 0:
-        raise ConfigError(f"{file} cannot be read: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.decode(errors="backslashreplace").strip().splitlines()
+        raise ConfigError(f"{file} cannot be read: {said[-1] if said else f'exit code {done.returncode}'}")
     return done.stdout
 
 
@@ -84,7 +91,7 @@ def _route(handler: Node, scope: Scope) -> Route:
     request = _node(_at(handler, "headers", "request"))
     fields = {name.lower(): str(_list(value)[0]) for name, value in _node(request.get("set")).items() if _list(value)}
     deleted = {str(name).lower() for name in _list(request.get("delete"))}
-    waits = [_number(transport.get(name)) / NANO or inf for name in ("response_header_timeout", "read_timeout")]
+    waits = [_seconds(transport.get(name)) or inf for name in ("response_header_timeout", "read_timeout")]
     return Route(
         syntax="Caddy",
         where=scope.where,
@@ -94,7 +101,7 @@ def _route(handler: Node, scope: Scope) -> Route:
         forwards_for="x-forwarded-for" not in deleted,
         starts_clock="x-request-start" in fields or "x-queue-start" in fields,
         keeps=keep.get("enabled") is not False,
-        idle_s=_number(keep.get("idle_timeout")) / NANO or IDLE_S,
+        idle_s=_seconds(keep.get("idle_timeout")) or IDLE_S,
         read_timeout_s=min(waits),
         body_octets=scope.body_octets,
         line_octets=scope.head_octets,
@@ -121,6 +128,16 @@ def _node(value: Value) -> Node:
 
 def _list(value: Value) -> list[Value]:
     return value if isinstance(value, list) else []
+
+
+def _seconds(value: Value) -> float:
+    """Nanoseconds, or text as Go has it, and days: 10s, 1h30m, 1.5d (caddyserver.com/docs/conventions). For 0 none."""
+    if not isinstance(value, str):
+        return _number(value) / 1e9
+    parts = PART.findall(value)
+    if value.lstrip("+-") != "".join(map("".join, parts)) and value != "0":
+        raise ConfigError(f"{value!r} is no duration that Caddy knows")
+    return 0.0 if value.startswith("-") else sum(float(number) * SECONDS[unit] for number, unit in parts)
 
 
 def _number(value: Value) -> float:

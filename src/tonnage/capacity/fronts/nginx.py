@@ -21,7 +21,9 @@ from tonnage.config.values import Address, TcpAddress, UnixAddress
 from tonnage.errors import ConfigError
 
 KEEPS_BY_ITSELF = (1, 29, 7)  # from here on HTTP/1.1, no `Connection: close`, and `keepalive 32` are the defaults
-SECONDS = {"": 1, "s": 1, "ms": 0.001, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+SECONDS = {
+    "": 1, "s": 1, "ms": 0.001, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 30 * 86400, "y": 365 * 86400,
+}  # fmt: skip
 OCTETS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 OPENS = {"http", "server", "location", "if", "limit_except"}
 DEFAULTS = {
@@ -197,8 +199,10 @@ def address(text: str) -> Address:
 
 
 def seconds(text: str) -> float:
-    """60, 60s, 500ms, 1h30m"""
-    return sum(int(number) * SECONDS[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdw]?)", text))
+    """60, 60s, 500ms, 1h30m, 1h 30m. Raises ConfigError."""
+    if not re.fullmatch(r"(\d+(ms|[smhdwMy]?) *)+", text):
+        raise ConfigError(f"{text!r} is no time that nginx knows")
+    return sum(int(number) * SECONDS[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdwMy]?)", text))
 
 
 def octets(text: str) -> int:

@@ -123,3 +123,33 @@ def test_json_needs_no_caddy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     file.write_text("{")
     with pytest.raises(ConfigError, match="no configuration of Caddy"):
         routes(file)
+
+
+@pytest.mark.parametrize(
+    ("written", "wait_s"),
+    [
+        ("10s", 10.0),
+        ("1h30m", 5400.0),
+        ("1.5d", 129600.0),
+        ("250ms", 0.25),
+        ("100µs", 0.0001),
+        (2_000_000_000, 2.0),
+        ("0", inf),
+        ("-1s", inf),
+    ],
+)
+def test_durations_are_nanoseconds_or_go_s_text(tmp_path: Path, written: object, wait_s: float) -> None:
+    (route,) = by_json(tmp_path, {"response_header_timeout": written})
+    assert route.read_timeout_s == pytest.approx(wait_s)
+
+
+def test_a_duration_that_caddy_does_not_know_is_refused_not_taken_for_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'soon' is no duration that Caddy knows"):
+        by_json(tmp_path, {"read_timeout": "soon"})
+
+
+def by_json(tmp_path: Path, transport: dict[str, object]) -> list[Route]:
+    proxy = {"handler": "reverse_proxy", "transport": transport, "upstreams": [{"dial": "127.0.0.1:8000"}]}
+    file = tmp_path / "caddy.json"
+    file.write_text(json.dumps({"apps": {"http": {"servers": {"one": {"routes": [{"handle": [proxy]}]}}}}}))
+    return routes(file)

@@ -163,9 +163,34 @@ def test_a_file_that_nginx_would_not_take(tmp_path: Path, text: str) -> None:
         read(tmp_path, text)
 
 
-@pytest.mark.parametrize(("text", "value"), [("60", 60), ("500ms", 0.5), ("1h30m", 5400), ("2d", 172800)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("60", 60),
+        ("500ms", 0.5),
+        ("1m30s", 90),
+        ("1h30m", 5400),
+        ("1h 30m", 5400),
+        ("2d", 172800),
+        ("1M", 2592000),
+        ("1y", 31536000),
+    ],
+)
 def test_times(text: str, value: float) -> None:
     assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "soon", "5x", "1.5h"])
+def test_what_is_no_time_is_refused_not_taken_for_none(text: str) -> None:
+    with pytest.raises(ConfigError, match="is no time that nginx knows"):
+        seconds(text)
+
+
+def test_a_file_in_another_encoding_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "nginx.conf"
+    file.write_bytes(b"server { # \xe9t\xe9\n location / { proxy_pass http://a; proxy_read_timeout 1m30s; } }")
+    (route,) = routes(file)
+    assert route.read_timeout_s == 90
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("8k", 8192), ("20M", 20 << 20), ("1g", 1 << 30)])
