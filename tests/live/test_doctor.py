@@ -145,6 +145,10 @@ def test_what_a_server_that_runs_already_takes_is_not_taken_by_others(tmp_path: 
         ours = found("--bind", bind, cwd=tmp_path)
         assert ours["running now"]["effective"] == f"pid {server.pid} with 2 workers"
         assert "running now" not in found("--bind", "unix:other.sock", cwd=tmp_path)
+        (other := tmp_path / "other").mkdir()
+        assert "running now" not in found("--bind", bind, cwd=other)
+        for words in (("--bind", bind, "--chdir", str(tmp_path)), ("--bind", f"unix:{tmp_path}/app.sock")):
+            assert found(*words, cwd=other)["running now"]["effective"] == f"pid {server.pid} with 2 workers"
 
 
 def test_a_run_without_strict_ends_well_whatever_it_finds(tmp_path: Path) -> None:

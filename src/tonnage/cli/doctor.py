@@ -22,7 +22,7 @@ from tonnage.cli.trial import load_in_child
 from tonnage.config.command_line import Parser
 from tonnage.config.model import Config
 from tonnage.config.sources import Loaded
-from tonnage.config.values import TcpAddress
+from tonnage.config.values import Address, TcpAddress, UnixAddress
 from tonnage.control.overview import Overview
 from tonnage.errors import ConfigError
 from tonnage.system import memory, processes
@@ -71,9 +71,27 @@ def findings(config: Config) -> Iterator[Finding]:
 
 def is_followed(seen: Overview, config: Config) -> bool:
     """Whether this one listens on an address of ours: then what it takes is not others', for it makes room for us."""
-    taken = {listener.url.partition("://")[2] or listener.url for listener in seen.listeners}
-    ours = {str(replace(each, host=each.host or ANY) if isinstance(each, TcpAddress) else each) for each in config.bind}
-    return not taken.isdisjoint(ours)
+    taken = {_taken(listener.url, seen.pid) for listener in seen.listeners}
+    return not taken.isdisjoint(_ours(each, config) for each in config.bind)
+
+
+def _taken(url: str, pid: int) -> str:
+    """A path that is relative is so to where the server is; "" when nobody may know."""
+    path = url.removeprefix("unix:")
+    if path == url or path.startswith("@"):
+        return url.partition("://")[2] or url
+    if path.startswith("/"):
+        return os.path.realpath(path)
+    try:
+        return os.path.realpath(Path(f"/proc/{pid}/cwd").readlink() / path)
+    except OSError:
+        return ""
+
+
+def _ours(bind: Address, config: Config) -> str:
+    if isinstance(bind, UnixAddress) and not bind.abstract:
+        return os.path.realpath(Path(config.chdir, bind.path))
+    return str(replace(bind, host=bind.host or ANY) if isinstance(bind, TcpAddress) else bind)
 
 
 def _running(seen: Overview) -> Finding:

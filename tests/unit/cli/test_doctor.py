@@ -17,6 +17,7 @@ from tonnage.config.values import address
 from tonnage.control.overview import ListenerView, Overview
 from tonnage.errors import UsageError
 
+NOBODY = 1 << 30  # no process: above the highest pid_max
 APP = "def application(environ, start_response): ...\n"
 
 
@@ -159,6 +160,22 @@ def test_a_front_that_cannot_be_read_is_said_and_everything_else_as_well(
     assert run.out.endswith("; 1 could not be found out\n")
 
 
+def test_a_front_that_is_no_text_is_said(run: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "caddy.json").write_bytes(b'{"apps": "\xff\xfe"}')
+    assert run("app --front caddy.json") == 0
+    assert "?     front                     caddy.json is no configuration of Caddy: 'utf-8' codec" in run.out
+
+
+def test_a_contradiction_in_caddy_s_own_words_for_time_is_seen(run: Doctor, tmp_path: Path) -> None:
+    transport = {"protocol": "http", "response_header_timeout": "10s", "keep_alive": {"idle_timeout": "5m"}}
+    proxy = {"handler": "reverse_proxy", "transport": transport, "upstreams": [{"dial": "127.0.0.1:8000"}]}
+    servers = {"one": {"routes": [{"handle": [proxy]}]}}
+    (tmp_path / "caddy.json").write_text(json.dumps({"apps": {"http": {"servers": servers}}}))
+    found = run.found("app -b 127.0.0.1:8000 --front caddy.json")
+    assert (found["timeout of the proxy"]["verdict"], found["timeout of the proxy"]["effective"]) == ("risk", "10 s")
+    assert (found["idle connections"]["verdict"], found["idle connections"]["effective"]) == ("risk", "300 s")
+
+
 def test_a_front_that_is_not_there_is_refused_before_anything_is_said(run: Doctor) -> None:
     assert run("app --front no.conf") == 1
     assert run.out == ""
@@ -189,11 +206,13 @@ def test_words_of_its_own_are_taken_off_wherever_they_stand() -> None:
         ("http://[::1]:8000", "[::1]:8000", True),
         ("unix:/run/app.sock", "unix:/run/app.sock", True),
         ("unix:/run/app.sock", "unix:/run/other.sock", False),
+        ("unix:app.sock", "unix:app.sock", False),  # of a process whose directory nobody knows
+        ("unix:@app", "unix:@app", True),
         ("http://127.0.0.1:8000", "127.0.0.1:8001", False),
     ],
 )
 def test_a_server_on_an_address_of_ours_is_the_one_that_makes_room(url: str, bind: str, followed: bool) -> None:
-    seen = Overview("1", 7, "serving", 1, 1, 1.0, (ListenerView(url, 0, 1),), ())
+    seen = Overview("1", NOBODY, "serving", 1, 1, 1.0, (ListenerView(url, 0, 1),), ())
     assert doctor.is_followed(seen, Config(bind=(address("unix:/first"), address(bind)))) is followed
 
 
