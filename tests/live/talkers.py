@@ -64,6 +64,17 @@ async def denied_in_part(scope, receive, send):
     await send({"type": "websocket.http.response.start", "status": 401, "headers": []})
     await send({"type": "websocket.http.response.body", "body": b"who ", "more_body": True})
 
+async def denied_and_stuck(scope, receive, send):
+    await denied_in_part(scope, receive, send)
+    await asyncio.Event().wait()
+
+async def denied_slowly(scope, receive, send):
+    await denied_in_part(scope, receive, send)
+    for _ in range(24):
+        await asyncio.sleep(0.25)
+        await send({"type": "websocket.http.response.body", "body": b"are ", "more_body": True})
+    await send({"type": "websocket.http.response.body", "body": b"you?"})
+
 async def raises_before(scope, receive, send):
     raise RuntimeError("before accept")
 

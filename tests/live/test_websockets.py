@@ -180,6 +180,25 @@ def test_the_deadline_of_requests_is_for_the_handshake_only(tmp_path: Path) -> N
         assert client.recv() == "old, and alive"
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_denial_that_says_nothing_for_timeout_is_cut_off_and_one_that_goes_on_is_not(
+    tmp_path: Path, loop: str
+) -> None:
+    write_app(tmp_path, APP)
+    with serve(*ASGI, "--asgi-loop", loop, "--timeout", "4", cwd=tmp_path) as server:
+        census = Census(server)
+        slow, stuck = asked(server, "/denied_slowly"), asked(server, "/denied_and_stuck")
+        stuck.until(b"who ")
+        assert stuck.rest() == b"\r\n"  # no chunk says that it was all
+        server.log.wait_for(r"sent nothing more of its answer to the WebSocket GET /denied_and_stuck HTTP/1.1 for 4 s")
+        assert "504" not in server.log.text
+        server.log.wait_for(r'"GET /denied_and_stuck HTTP/1.1" 401 4 ')
+        assert slow.reply().text == "who " + "are " * 24 + "you?"  # it took longer
+        slow.close()
+        census.wait_until_back()
+        assert server.log.text.count('"GET /denied_and_stuck') == 1
+
+
 def test_an_application_that_forgets_its_client_is_cancelled(tmp_path: Path) -> None:
     write_app(tmp_path, APP)
     with serve(*ASGI, "--asgi-disconnect-grace-period", "100ms", cwd=tmp_path) as server:

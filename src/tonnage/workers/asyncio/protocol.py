@@ -303,6 +303,8 @@ class Client:
         if not octets or self.lost:
             if exchange is not None:
                 exchange.abandon()
+            elif self.phase < CLOSING:  # what has begun cannot be completed, and nobody else would end it
+                self.transport.abort()
             return
         status = octets.partition(b"\r\n")[0].removeprefix(b"HTTP/1.1 ").decode()
         sent = len(octets) - octets.index(b"\r\n\r\n") - 4

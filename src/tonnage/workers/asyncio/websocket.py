@@ -197,12 +197,14 @@ class WebSocketShell:
         line = STATUSES.get(status) or status_line(status)
         self._transport.write(self.client.http.respond(line, fields, length=None, close=True, date=desk.date()))
         self.status, self.fields = line, fields
+        self._due = monotonic() + desk.timeout_s
 
     def deny_content(self, data: bytes, *, more: bool) -> None:
         http = self.client.http
         octets = http.data(data)
         self.sent += len(data) if http.sends_content else 0
         self._transport.write(octets if more else octets + http.finish())
+        self._due = monotonic() + self.client.desk.timeout_s
         if not more:
             self._end(linger=True)
 
@@ -267,15 +269,27 @@ class WebSocketShell:
 
     # -- what is due -----------------------------------------------------------------------------------------------
 
-    def _hung(self, _: float) -> None:
+    def _hung(self, now: float) -> None:
         """The handshake is a request as any other; what comes after accept may take as long as it likes."""
-        desk = self.client.desk
-        desk.log.error(
-            "the application did not accept or close the WebSocket %s within %g s (--timeout); it was answered with "
-            "504, and its task is cancelled. It waited here (innermost last):\n%s",
-            self._where(), desk.timeout_s, describe(self._task).rstrip(),
-        )  # fmt: skip
-        self._answer(504)
+        log, limit = self.client.desk.log, self.client.desk.timeout_s
+        if self._talk.phase is Phase.CONNECTING:
+            log.error(
+                "the application did not accept or close the WebSocket %s within %g s (--timeout); it was answered "
+                "with 504, and its task is cancelled. It waited here (innermost last):\n%s",
+                self._where(), limit, describe(self._task).rstrip(),
+            )  # fmt: skip
+            self._answer(504)
+        elif self.room is not None:  # the client is the one who is slow; _judge_stall sees to it
+            self._due = now + limit
+            return
+        else:
+            log.error(
+                "the application sent nothing more of its answer to the WebSocket %s for %g s (--timeout); it was cut "
+                "off, and its task is cancelled. It waited here (innermost last):\n%s",
+                self._where(), limit, describe(self._task).rstrip(),
+            )  # fmt: skip
+            self._transport.abort()
+            self._end()
         self._task.cancel()
 
     def _beat(self, now: float) -> None:
