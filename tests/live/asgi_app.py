@@ -92,6 +92,32 @@ async def asks(scope, receive, send):
             asked.cancel()
     say(f"asked and was told {told}")
 
+async def poll(receive):
+    """As Starlette's request.is_disconnected() does: a receive that is not waited for."""
+    asked = asyncio.ensure_future(receive())
+    for _ in range(2):
+        await asyncio.sleep(0)
+    return asked.cancelled() if asked.cancel() else asked.result()["type"] == "http.disconnect"
+
+async def polls(scope, receive, send):
+    while not await poll(receive):
+        await asyncio.sleep(0.1)
+
+async def is_impatient(scope, receive, send):
+    kind = ""
+    while kind != "http.disconnect":
+        try:
+            kind = (await asyncio.wait_for(receive(), 0.1))["type"]
+        except TimeoutError:
+            pass
+
+async def floods_and_polls(scope, receive, send):
+    polling = asyncio.ensure_future(polls(scope, receive, send))
+    try:
+        await floods(scope, receive, send)
+    finally:
+        polling.cancel()
+
 async def never(scope, receive, send):
     await asyncio.to_thread(pass_gate, "never")
     try:

@@ -51,6 +51,35 @@ def test_clients_that_are_too_slow_are_told_or_cut_off(directory: Path, loop: st
         server.log.wait_for("send raised")
 
 
+HALF = request("POST", "{}", [("Content-Length", "9")]) + b"x"
+
+
+@pytest.mark.parametrize("loop", list(ASGI))
+def test_who_asks_for_the_disconnect_again_and_again_is_silent_all_the_same(directory: Path, loop: str) -> None:
+    with serve("app", *ASGI[loop], "--timeout", "2", cwd=directory, tracebacks=True) as server:
+        whole, half = server.connect(), server.connect()
+        whole.send(request("GET", "/polls"))
+        half.send(HALF.replace(b"{}", b"/polls"))
+        assert whole.reply().status == 504
+        assert half.reply("POST").status == 504
+        server.log.wait_for("request GET /polls HTTP/1.1 ran for .* and sent nothing for 2 s")
+
+
+@pytest.mark.parametrize("loop", list(ASGI))
+def test_it_is_the_client_who_is_silent_when_it_was_waited_for(directory: Path, loop: str) -> None:
+    """However the application waits, and whatever else it does meanwhile."""
+    limits = ["--timeout", "2", "--body-timeout", "4", "--write-timeout", "4"]
+    with serve("app", *ASGI[loop], *limits, cwd=directory, tracebacks=True) as server:
+        waits, is_impatient, floods = server.connect(), server.connect(), server.connect()
+        waits.send(HALF.replace(b"{}", b"/echo_all"))
+        is_impatient.send(HALF.replace(b"{}", b"/is_impatient"))
+        floods.send(request("GET", "/floods_and_polls"))
+        assert waits.reply("POST").status == 408
+        assert is_impatient.reply("POST").status == 408
+        server.log.wait_for(r"the client took nothing for 4s \(--write-timeout\) at GET /floods_and_polls")
+        assert "(--timeout)" not in server.log.text
+
+
 @pytest.mark.parametrize("loop", list(ASGI))
 def test_what_holds_the_loop_is_named(directory: Path, loop: str) -> None:
     gate = gate_at(directory, "blocks")

@@ -50,9 +50,11 @@ IN_A_ROW: Final = 64  # parts of a response that a fast client may take before t
 
 class Exchange(Conversation):
     __slots__ = (
+        "_application_ns",
         "_fault",
         "_receivers",
         "_unread",
+        "_upload_ns",
         "began_ns",
         "client",
         "cut",
@@ -81,7 +83,9 @@ class Exchange(Conversation):
         self.client = client
         self.head = head
         self.scope = scope
-        self.began_ns = self.touched_ns = began_ns  # CLOCK_MONOTONIC; touched: when anything of it last moved
+        self.began_ns = began_ns  # CLOCK_MONOTONIC
+        self.touched_ns = began_ns  # since when that one is silent whom it waits for
+        self._application_ns = self._upload_ns = 0  # for how long each was, when the other one had to be waited for
         self.ended_ns = self.first_ns = 0  # first: when the first octet of a response in parts was sent
         self.service_ns = 0
         self.sent = self.parts = 0
@@ -145,23 +149,43 @@ class Exchange(Conversation):
         self._unread = more is not END
         client.want_more()
         content = b"" if isinstance(piece, End) else piece
+        self.moved()
         return {"type": "http.request", "body": content, "more_body": self._unread}
 
     def await_event(self) -> Future[None]:
         """Done when octets have come, the client has left, or the response is complete."""
         waiter = self.client.desk.loop.create_future()
         self._receivers.append(waiter)
-        if self._unread:
+        if self._unread and self.waits == APPLICATION:
             self.turn_to(UPLOAD)
         return waiter
 
     def forget(self, waiter: Future[None]) -> None:
         if waiter in self._receivers:
             self._receivers.remove(waiter)
-        self.turn_to(APPLICATION)
+        if self.waits == UPLOAD and not self._receivers:
+            self.turn_to(APPLICATION)
 
     def turn_to(self, whom: int) -> None:
-        self.waits, self.touched_ns = whom, monotonic_ns()
+        """It waits for somebody else from now on; nobody is silent while he is not waited for."""
+        now = monotonic_ns()
+        silent = now - self.touched_ns
+        if self.waits == APPLICATION:
+            self._application_ns = silent
+        elif self.waits == UPLOAD:
+            self._upload_ns = silent
+        self.waits = whom
+        before = self._application_ns if whom == APPLICATION else self._upload_ns if whom == UPLOAD else 0
+        self.touched_ns = now - before
+
+    def turn_back(self) -> None:
+        """From a client that was slow to take."""
+        self.turn_to(UPLOAD if self._unread and self._receivers else APPLICATION)
+
+    def moved(self) -> None:
+        """Octets have, either way; so nobody is silent."""
+        self.touched_ns = monotonic_ns()
+        self._application_ns = self._upload_ns = 0
 
     def wake(self) -> None:
         """Who waits in `receive` is to look again."""
@@ -172,6 +196,7 @@ class Exchange(Conversation):
     def fed(self) -> None:
         """Octets have come."""
         if self._unread and self._receivers:
+            self.moved()
             self.wake()
 
     # -- what it sends ---------------------------------------------------------------------------------------------
@@ -215,7 +240,7 @@ class Exchange(Conversation):
         octets = self._framed(content)
         if octets or head:
             client.transport.write(head + octets)
-        self.touched_ns = monotonic_ns()
+        self.moved()
         self.parts += 1
         if client.paused:
             return ROOM

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import socket
 from asyncio import AbstractEventLoop
-from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from tonnage.errors import ClientLeftError
@@ -61,7 +60,7 @@ async def _by_kernel(exchange: Exchange, out: int, fd: int, count: int) -> None:
         if not sent:
             raise ConnectionAbortedError("the file shrank while it was sent")
         offset += sent
-        exchange.touched_ns = monotonic_ns()
+        exchange.moved()
         await others()
 
 
@@ -74,6 +73,7 @@ async def _by_blocks(exchange: Exchange, head: bytes, fd: int, count: int) -> No
         if client.lost or exchange.cut:
             raise ClientLeftError
         client.transport.write(octets)
+        exchange.moved()
         if client.paused:
             await drain(exchange)
         if offset == count:

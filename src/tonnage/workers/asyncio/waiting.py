@@ -6,7 +6,7 @@ import types
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from tonnage.workers.asyncio.exchange import APPLICATION, DOWNLOAD, settle
+from tonnage.workers.asyncio.exchange import DOWNLOAD, settle
 
 if TYPE_CHECKING:
     from tonnage.workers.asyncio.exchange import Exchange
@@ -27,7 +27,7 @@ async def drain(exchange: Exchange) -> None:
     try:
         await waiter
     finally:
-        exchange.turn_to(APPLICATION)
+        exchange.turn_back()
 
 
 async def writable(exchange: Exchange, fd: int) -> None:
@@ -40,4 +40,4 @@ async def writable(exchange: Exchange, fd: int) -> None:
         await waiter
     finally:
         loop.remove_writer(fd)
-        exchange.turn_to(APPLICATION)
+        exchange.turn_back()
