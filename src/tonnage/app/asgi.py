@@ -154,6 +154,12 @@ def http_scope(head: RequestHead, told: Told, state: dict[str, object]) -> Scope
     scope["query_string"] = head.query
     scope["headers"] = told.headers.copy()
     scope["state"] = state.copy()
+    scope["asgi"] = VERSIONS.copy()  # what applications write into it is not for the next client
+    extensions = cast("dict[str, dict[str, object]]", scope["extensions"])
+    if extensions is PLAIN_EXTENSIONS:  # the same, in a fifth of the time
+        scope["extensions"] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
+    else:
+        scope["extensions"] = {name: each.copy() for name, each in extensions.items()}
     if not head.minor:
         scope["http_version"] = "1.0"
     if scope["root_path"]:
@@ -164,8 +170,8 @@ def http_scope(head: RequestHead, told: Told, state: dict[str, object]) -> Scope
 def _mount(scope: Scope) -> None:
     """`path` begins with `root_path`, whether the proxy in front has taken that away or not."""
     root, path, raw = str(scope["root_path"]).rstrip("/"), str(scope["path"]), scope["raw_path"]
-    if path != root and not path.startswith(root + "/"):
-        assert isinstance(raw, bytes)
+    assert isinstance(raw, bytes)
+    if raw[:1] == b"/" and path != root and not path.startswith(root + "/"):  # `*` is nobody's path
         scope["path"] = root + path
         scope["raw_path"] = root.encode() + raw
     scope["root_path"] = root

@@ -76,7 +76,7 @@ class Lifespan:
         await asyncio.wait([self._task], timeout=1.0)
 
     async def _live(self) -> None:
-        scope: Scope = {"type": "lifespan", "asgi": VERSIONS, "state": self.state}
+        scope: Scope = {"type": "lifespan", "asgi": VERSIONS.copy(), "state": self.state}
         problem = UNANSWERED
         try:
             await self._application(scope, self._receive, self._send)

@@ -72,14 +72,19 @@ def test_a_scope_is_complete() -> None:
     }
 
 
-def test_two_scopes_share_neither_fields_nor_state() -> None:
+def test_two_scopes_share_nothing_that_can_be_written_into() -> None:
     mount = Mount(None)
     head = head_of()
     told = tell(head, mount, mount.template(), None, None)
     state: dict[str, object] = {"a": 1}
     one, other = http_scope(head, told, state), http_scope(head, told, state)
-    assert one["headers"] is not other["headers"]
-    assert one["state"] is not other["state"]
+    for name, value in one.items():
+        assert isinstance(value, str | bytes | tuple | None) or value is not other[name], name
+    extensions, others = one["extensions"], other["extensions"]
+    assert isinstance(extensions, dict)
+    assert isinstance(others, dict)
+    assert not any(value is others[name] for name, value in extensions.items())
+    assert websocket_scope(one, [])["asgi"] is not websocket_scope(other, [])["asgi"]
 
 
 def test_a_path_that_is_not_utf8_is_a_path_all_the_same() -> None:
@@ -90,6 +95,12 @@ def test_a_path_that_is_not_utf8_is_a_path_all_the_same() -> None:
 def test_a_path_begins_with_root_path_whether_the_proxy_takes_it_away_or_not(asked: str) -> None:
     scope = scope_of(first=f"GET {asked} HTTP/1.1", root_path="/app")
     assert (scope["root_path"], scope["path"], scope["raw_path"]) == ("/app", "/app/page", b"/app/page")
+
+
+@pytest.mark.parametrize("first", ["OPTIONS * HTTP/1.1", "OPTIONS http://a HTTP/1.1"])
+def test_the_server_itself_is_not_below_root_path(first: str) -> None:
+    scope = scope_of(first=first, root_path="/app")
+    assert (scope["root_path"], scope["path"], scope["raw_path"]) == ("/app", "*", b"*")
 
 
 def test_a_path_that_only_looks_like_root_path_is_below_it() -> None:
