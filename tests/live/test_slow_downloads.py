@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import signal
+import socket
+import ssl
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ def application(environ, start_response):
     return [answer]
 """
 ASGI_APP = """
-ANSWERS = {"/long": bytes(range(256)) * 4096 * 24, "/short": b"short"}
+ANSWERS = {"/long": bytes(range(256)) * 4096 * 24, "/short": b"short", "/last": b"last"}
 
 async def application(scope, receive, send):
     assert scope["type"] == "http"
@@ -32,6 +34,7 @@ async def application(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
 """
+WHOLE = hashlib.sha256(bytes(range(256)) * 4096 * 24).digest()
 LAST = [("Connection", "close")]
 
 
@@ -52,9 +55,75 @@ def test_it_is_not_cut_off_by_a_reload(
         slow.until(b"\r\n\r\n")
         server.signal(signal.SIGHUP)
         assert idle.at_end()  # what has nothing to wait for has ended: its time is over
-        answer = slow.rest()
-        assert len(answer) == SIZE
-        assert hashlib.sha256(answer).digest() == hashlib.sha256(bytes(range(256)) * 4096 * 24).digest()
+        assert is_whole(slow.rest())
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize("kind", list(ASGI))
+def test_who_takes_nothing_is_let_go_after_write_timeout_and_who_goes_on_taking_is_not(
+    tmp_path: Path, kind: str, encrypted: bool
+) -> None:
+    write_app(tmp_path, ASGI_APP)
+    authority = Authority(tmp_path) if encrypted else None
+    flags = [*ASGI[kind], "--write-timeout", "6", *(authority.flags if authority else ())]
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(serve("app", *flags, cwd=tmp_path))
+        stuck, slow, other = (stack.enter_context(_wire(server, authority)) for _ in range(3))
+        host, port = stuck.sock.getsockname()
+        for wire in (stuck, slow):
+            wire.send(request("GET", "/long", LAST))
+        slow.until(b"\r\n\r\n")
+        answer = bytearray(slow.receive())
+        while "(--write-timeout)" not in server.log.text:
+            assert other.ask("GET", "/short").text == "short"
+            if len(answer) < SIZE:
+                answer += slow.sock.recv(2048)
+        assert is_whole(answer + slow.rest())
+        with contextlib.suppress(ssl.SSLError):  # there is no goodbye
+            assert len(stuck.rest()) < SIZE
+        server.log.wait_for(rf"the client \('{host}', {port}\) took nothing of what was left for it for 6s")
+        assert server.log.text.count("(--write-timeout)") == 1
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize("kind", list(ASGI))
+def test_a_connection_is_kept_after_a_long_answer_as_after_a_short_one(
+    tmp_path: Path, kind: str, encrypted: bool
+) -> None:
+    write_app(tmp_path, ASGI_APP)
+    authority = Authority(tmp_path) if encrypted else None
+    flags = [*ASGI[kind], "--head-timeout", "2", *(authority.flags if authority else ())]
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(serve("app", *flags, cwd=tmp_path))
+        kept, silent = (stack.enter_context(_wire(server, authority)) for _ in range(2))
+        assert is_whole(kept.ask("GET", "/long").body)
+        assert silent.at_end()  # deadlines have been looked at meanwhile
+        assert kept.ask("GET", "/short").text == "short"
+
+
+@pytest.mark.parametrize("kind", list(ASGI))
+@pytest.mark.parametrize("half", [False, True], ids=["open", "half-closed"])
+def test_who_does_not_take_one_answer_is_not_given_the_next(tmp_path: Path, kind: str, half: bool) -> None:
+    """Or a client could have any number of long answers made and kept in memory."""
+    write_app(tmp_path, ASGI_APP)
+    flags = [*ASGI[kind], "--access-logfile", "-", "--access-logformat", "<%(U)s>"]
+    with serve("app", *flags, cwd=tmp_path) as server, server.connect() as greedy, server.connect() as other:
+        greedy.send(request("GET", "/long") * 8 + request("GET", "/last"))
+        if half:
+            greedy.sock.shutdown(socket.SHUT_WR)
+        server.log.wait_for("</long>")
+        for _ in range(20):
+            assert other.ask("GET", "/short").text == "short"
+        server.log.wait_for("</short>", times=20)
+        assert server.log.text.count("</long>") == 1
+        for _ in range(8):
+            assert is_whole(greedy.reply().body)
+        assert greedy.reply().text == "last"
+        assert not half or greedy.at_end()
+
+
+def is_whole(answer: bytes | bytearray) -> bool:
+    return len(answer) == SIZE and hashlib.sha256(answer).digest() == WHOLE
 
 
 def _wire(server: Running, authority: Authority | None) -> Wire:

@@ -10,8 +10,8 @@ NUMBER = struct.Struct("=i")
 
 
 def unacknowledged(fd: int) -> int:
-    """Octets: SIOCOUTQ of tcp(7) and unix(7). 0 where the kernel does not tell."""
+    """Octets: SIOCOUTQ of tcp(7) and unix(7). 0 where the kernel does not tell, or the descriptor was closed (-1)."""
     try:
         return int(NUMBER.unpack(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(NUMBER.size)))[0])
-    except OSError:
+    except (OSError, ValueError):
         return 0

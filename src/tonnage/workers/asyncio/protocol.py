@@ -41,28 +41,10 @@ MOST_UNREAD = 64 * 1024  # octets that wait for the application, or pipelined on
 
 class Client:
     __slots__ = (
-        "_drained",
-        "_eof",
-        "_problem",
-        "_stalls_at",
-        "_stopped",
-        "_told",
-        "_unsent",
-        "deadline",
-        "desk",
-        "door",
-        "exchange",
-        "http",
-        "is_encrypted",
-        "lost",
-        "paused",
-        "phase",
-        "shell",
-        "sock_peer",
-        "template",
-        "transport",
+        "_drained", "_eof", "_problem", "_stalls_at", "_stopped", "_told", "_unsent", "deadline", "desk", "door",
+        "exchange", "http", "is_encrypted", "lost", "paused", "phase", "shell", "sock_peer", "template", "transport",
         "trusted",
-    )
+    )  # fmt: skip
 
     transport: asyncio.Transport
 
@@ -99,7 +81,7 @@ class Client:
 
     @property
     def is_idle(self) -> bool:
-        return self.phase == KEPT and not self.paused
+        return self.phase == KEPT and not self.unsent()
 
     # -- what the transport tells ----------------------------------------------------------------------------------
 
@@ -131,15 +113,15 @@ class Client:
             self.advance()
             return
         exchange.fed()
-        if http.buffered > MOST_UNREAD and not self._stopped:
-            self._stopped = True
-            self.transport.pause_reading()
+        self._want_no_more()
 
     def eof_received(self) -> bool | None:
         """Nothing more comes. A client may still wait for its answer; True keeps our half open."""
         if self.shell is not None:
             return self.shell.eof_received()
-        if self.is_encrypted or self.phase in {FRESH, KEPT, CLOSING, LINGER}:
+        if self.is_encrypted or self.phase in {FRESH, CLOSING, LINGER}:
+            return False
+        if self.phase == KEPT and not self.http.buffered:
             return False
         self._eof = True
         self.http.receive(b"")
@@ -173,6 +155,10 @@ class Client:
         self._drained.clear()
         if self.shell is not None:
             self.shell.resume_writing()
+        elif self.phase == KEPT:
+            self._set_deadline(self.desk.idle_s)
+            self.advance()
+            self.want_more()
 
     def await_room(self) -> Future[None] | None:
         """Done when the client has taken enough; None: it has, or has left."""
@@ -187,11 +173,19 @@ class Client:
             self._stopped = False
             self.transport.resume_reading()
 
+    def _want_no_more(self) -> None:
+        if self.http.buffered > MOST_UNREAD and not self._stopped:
+            self._stopped = True
+            self.transport.pause_reading()
+
     # -- requests --------------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
         """Frame what has come; the application's turn is `begin`, soon."""
         if self.exchange is not None or self.phase >= CLOSING:
+            return
+        if self.paused and self.phase == KEPT:  # who does not take one answer is not given the next
+            self._want_no_more()
             return
         try:
             head = self.http.next()
@@ -240,15 +234,10 @@ class Client:
         if not task.done():
             exchange.task = task
             desk.waits(exchange)
+            if self._eof:
+                exchange.leave()
             if exchange.head.has_body or self._eof:
-                self._look_after(exchange)
-
-    def _look_after(self, exchange: Exchange) -> None:
-        if self._eof:
-            exchange.leave()
-        if self.http.buffered > MOST_UNREAD and not self._stopped:
-            self._stopped = True
-            self.transport.pause_reading()
+                self._want_no_more()
 
     def _upgrade(self, upgrade: Upgrade) -> None:
         assert self.desk.upgrade is not None
@@ -291,8 +280,8 @@ class Client:
         desk.witnessed(exchange)
         if self.lost:
             return
-        if self.paused or (self.is_encrypted and not self.transport.get_write_buffer_size()):
-            self.transport.abort()  # over TLS a goodbye would say that it was complete
+        if self.paused or self.is_encrypted:  # over TLS a goodbye would say that it was complete
+            self.transport.abort()
         else:
             self._close()
 
@@ -351,14 +340,19 @@ class Client:
         """Octets that the client has not taken. What TLS has encrypted is seen in the kernel alone."""
         size = self.transport.get_write_buffer_size()
         if self.is_encrypted:
-            size += unacknowledged(self.transport.get_extra_info("socket").fileno())
+            sock = self.transport.get_extra_info("socket")
+            if sock is not None:  # it goes a turn before we are told
+                size += unacknowledged(sock.fileno())
         return size
 
     def _await_taking(self, *, has_moved: bool) -> None:
-        now = monotonic()
+        now, limit = monotonic(), self.desk.rules.timeouts.write
         if has_moved:
-            self._stalls_at = now + (self.desk.rules.timeouts.write or math.inf)
+            self._stalls_at = now + (limit or math.inf)
         elif now >= self._stalls_at:
+            self.desk.log.info(
+                "the client %s took nothing of what was left for it for %.0fs (--write-timeout)", self.sock_peer, limit
+            )
             self.transport.abort()
 
     def _hang_up(self, head: RequestHead) -> None:
@@ -374,6 +368,7 @@ class Client:
             self._close()
             return
         self.phase = LINGER
+        self._unsent = 0
         self._set_deadline(LINGER_S)
         if self.transport.can_write_eof():  # over TLS only the client can end it sooner
             self.transport.write_eof()
@@ -384,6 +379,7 @@ class Client:
     def _close(self) -> None:
         """When all is sent; over TLS, when the client has said goodbye too."""
         self.phase = CLOSING
+        self._unsent = 0
         self._set_deadline(LINGER_S)
         self.transport.close()
 
