@@ -60,6 +60,11 @@ async def ignores_content(scope, receive, send):
 async def reads(scope, receive, send):
     say("read " + (await receive())["type"])
 
+async def answers_who_left(scope, receive, send):
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    await hello(scope, receive, send)
+
 async def listens(scope, receive, send):
     assert (await receive())["type"] == "http.request"
     await asyncio.to_thread(pass_gate, "listens")

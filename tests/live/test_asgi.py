@@ -1,6 +1,7 @@
 """The asgi worker on a real socket: what an application may do, and what its clients then see."""
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,28 @@ def test_who_does_not_listen_is_cancelled_after_the_grace(server: Running, direc
         gate.wait_until_reached()
         gate.open()
     server.log.wait_for("the application was cancelled")
+
+
+@pytest.mark.parametrize("loop", list(ASGI))
+def test_a_client_that_closes_its_half_has_its_answer_within_the_grace_and_the_log_tells_of_its_end(
+    directory: Path, loop: str
+) -> None:
+    with serve("app", *ASGI[loop], cwd=directory, tracebacks=True) as server:
+        with server.connect() as quick:
+            quick.send(request("GET", "/answers_who_left"))
+            quick.sock.shutdown(socket.SHUT_WR)
+            assert quick.reply().body == b"hello"
+            assert quick.at_end()
+        gate = gate_at(directory, "never")
+        with server.connect() as late:
+            late.send(request("GET", "/never"))
+            gate.wait_until_reached()
+            late.sock.shutdown(socket.SHUT_WR)
+            gate.open()
+            assert late.at_end()
+        server.log.wait_for("the client of GET /never HTTP/1.1 closed its connection, or its own half of it, and the ")
+        server.log.wait_for("cancelled 3 s later. .* raise --asgi-disconnect-grace-period")
+        assert "answers_who_left" not in server.log.text
 
 
 def test_background_work_outlives_the_response_and_the_connection(server: Running, directory: Path) -> None:

@@ -37,7 +37,7 @@ class Asgi:
         3.0,
         "--asgi-disconnect-grace-period",
         kind=SECONDS,
-        meaning="How long the application may go on after its client has left.",
+        meaning="How long the application may go on after its client has left, or closed its own half.",
     )
     root_path: str = setting(
         "", "--root-path", kind=TEXT, meaning="ASGI root_path: where the proxy mounts the application."

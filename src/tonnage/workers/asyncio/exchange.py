@@ -318,6 +318,8 @@ class Exchange(Conversation):
 
     def cancel(self) -> None:
         if self.stage != DONE and self.task is not None and not self.task.done():
+            if not (self.cut or self.client.lost):
+                self._report_half()
             self.cut = True
             self.task.cancel()
             self.abandon()
@@ -361,6 +363,15 @@ class Exchange(Conversation):
         self.client.desk.log.warning(
             "the application sent %d octets more than its Content-Length at %s; they were left out",
             self.client.http.excess, self.where(),
+        )  # fmt: skip
+
+    def _report_half(self) -> None:
+        """Until it is written to, a client that has left and one that closed only its own half look the same."""
+        desk = self.client.desk
+        desk.log.info(
+            "the client of %s closed its connection, or its own half of it, and the application was cancelled %g s "
+            "later. Where clients close their half and wait for an answer, raise --asgi-disconnect-grace-period",
+            self.where(), desk.grace_s,
         )  # fmt: skip
 
     def where(self) -> str:
