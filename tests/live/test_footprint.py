@@ -207,7 +207,7 @@ def test_whatever_ends_the_command_ends_its_server(tmp_path: Path, number: signa
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
         listener.settimeout(PATIENCE_S)
         process = subprocess.Popen(
-            [*command(), "footprint", "app", "--paths", "/"],
+            ["env", "--default-signal=HUP", *command(), "footprint", "app", "--paths", "/"],  # nohup ignores it
             cwd=tmp_path,
             env={**clean_environ(), "PEER": str(listener.getsockname()[1]), "TMPDIR": str(temporary)},
             stderr=subprocess.DEVNULL,
