@@ -5,6 +5,7 @@ import hashlib
 import signal
 import socket
 import ssl
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,18 +39,30 @@ WHOLE = hashlib.sha256(bytes(range(256)) * 4096 * 24).digest()
 LAST = [("Connection", "close")]
 
 
+@contextlib.contextmanager
+def served(directory: Path, kind: str, *flags: str, encrypted: bool) -> Iterator[tuple[Running, Callable[[], Wire]]]:
+    """And how to connect to it; the wires are closed before it is told to stop."""
+    write_app(directory, ASGI_APP if kind in ASGI else APP)
+    authority = Authority(directory) if encrypted else None
+    secret = authority.flags if authority else []
+    words = [*{**WORKERS, **ASGI}[kind], *flags, *secret]
+    with serve("app", *words, cwd=directory) as server, contextlib.ExitStack() as wires:
+
+        def connect() -> Wire:
+            wire = server.connect() if authority is None else SecureWire(server, authority.trust())
+            return wires.enter_context(wire)
+
+        yield server, connect
+
+
 @pytest.mark.parametrize("fields", [[], LAST], ids=["kept", "close"])
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "TLS"])
 @pytest.mark.parametrize("kind", [*WORKERS, *ASGI])
 def test_it_is_not_cut_off_by_a_reload(
     tmp_path: Path, kind: str, encrypted: bool, fields: list[tuple[str, str]]
 ) -> None:
-    write_app(tmp_path, ASGI_APP if kind in ASGI else APP)
-    authority = Authority(tmp_path) if encrypted else None
-    flags = [*{**WORKERS, **ASGI}[kind], *(authority.flags if authority else ())]
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(serve("app", *flags, "--workers", "1", cwd=tmp_path))
-        slow, idle = (stack.enter_context(_wire(server, authority)) for _ in range(2))
+    with served(tmp_path, kind, "--workers", "1", encrypted=encrypted) as (server, connect):
+        slow, idle = connect(), connect()
         assert idle.ask("GET", "/short").text == "short"
         slow.send(request("GET", "/long", fields))
         slow.until(b"\r\n\r\n")
@@ -63,12 +76,8 @@ def test_it_is_not_cut_off_by_a_reload(
 def test_who_takes_nothing_is_let_go_after_write_timeout_and_who_goes_on_taking_is_not(
     tmp_path: Path, kind: str, encrypted: bool
 ) -> None:
-    write_app(tmp_path, ASGI_APP)
-    authority = Authority(tmp_path) if encrypted else None
-    flags = [*ASGI[kind], "--write-timeout", "6", *(authority.flags if authority else ())]
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(serve("app", *flags, cwd=tmp_path))
-        stuck, slow, other = (stack.enter_context(_wire(server, authority)) for _ in range(3))
+    with served(tmp_path, kind, "--write-timeout", "6", encrypted=encrypted) as (server, connect):
+        stuck, slow, other = connect(), connect(), connect()
         host, port = stuck.sock.getsockname()
         for wire in (stuck, slow):
             wire.send(request("GET", "/long", LAST))
@@ -90,12 +99,8 @@ def test_who_takes_nothing_is_let_go_after_write_timeout_and_who_goes_on_taking_
 def test_a_connection_is_kept_after_a_long_answer_as_after_a_short_one(
     tmp_path: Path, kind: str, encrypted: bool
 ) -> None:
-    write_app(tmp_path, ASGI_APP)
-    authority = Authority(tmp_path) if encrypted else None
-    flags = [*ASGI[kind], "--head-timeout", "2", *(authority.flags if authority else ())]
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(serve("app", *flags, cwd=tmp_path))
-        kept, silent = (stack.enter_context(_wire(server, authority)) for _ in range(2))
+    with served(tmp_path, kind, "--head-timeout", "2", encrypted=encrypted) as (_, connect):
+        kept, silent = connect(), connect()
         assert is_whole(kept.ask("GET", "/long").body)
         assert silent.at_end()  # deadlines have been looked at meanwhile
         assert kept.ask("GET", "/short").text == "short"
@@ -105,9 +110,9 @@ def test_a_connection_is_kept_after_a_long_answer_as_after_a_short_one(
 @pytest.mark.parametrize("half", [False, True], ids=["open", "half-closed"])
 def test_who_does_not_take_one_answer_is_not_given_the_next(tmp_path: Path, kind: str, half: bool) -> None:
     """Or a client could have any number of long answers made and kept in memory."""
-    write_app(tmp_path, ASGI_APP)
-    flags = [*ASGI[kind], "--access-logfile", "-", "--access-logformat", "<%(U)s>"]
-    with serve("app", *flags, cwd=tmp_path) as server, server.connect() as greedy, server.connect() as other:
+    flags = ["--access-logfile", "-", "--access-logformat", "<%(U)s>"]
+    with served(tmp_path, kind, *flags, encrypted=False) as (server, connect):
+        greedy, other = connect(), connect()
         greedy.send(request("GET", "/long") * 8 + request("GET", "/last"))
         if half:
             greedy.sock.shutdown(socket.SHUT_WR)
@@ -124,7 +129,3 @@ def test_who_does_not_take_one_answer_is_not_given_the_next(tmp_path: Path, kind
 
 def is_whole(answer: bytes | bytearray) -> bool:
     return len(answer) == SIZE and hashlib.sha256(answer).digest() == WHOLE
-
-
-def _wire(server: Running, authority: Authority | None) -> Wire:
-    return server.connect() if authority is None else SecureWire(server, authority.trust())

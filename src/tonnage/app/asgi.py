@@ -29,7 +29,13 @@ Host = tuple[str, int | None]
 Peer = tuple[str, int] | None  # None on a Unix socket
 
 VERSIONS = {"version": "3.0", "spec_version": "2.5"}
-PLAIN_EXTENSIONS: dict[str, dict[str, object]] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
+
+
+def plain_extensions() -> dict[str, dict[str, object]]:
+    return {"http.response.pathsend": {}, "http.response.early_hint": {}}
+
+
+PLAIN_EXTENSIONS = plain_extensions()
 ALL_EXTENSIONS = {**PLAIN_EXTENSIONS, "http.response.trailers": {}}
 STATUSES = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
 WEBSOCKET: Final = b"websocket"
@@ -156,8 +162,8 @@ def http_scope(head: RequestHead, told: Told, state: dict[str, object]) -> Scope
     scope["state"] = state.copy()
     scope["asgi"] = VERSIONS.copy()  # what applications write into it is not for the next client
     extensions = cast("dict[str, dict[str, object]]", scope["extensions"])
-    if extensions is PLAIN_EXTENSIONS:  # the same, in a fifth of the time
-        scope["extensions"] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
+    if extensions is PLAIN_EXTENSIONS:  # a fifth of the time that copies take
+        scope["extensions"] = plain_extensions()
     else:
         scope["extensions"] = {name: each.copy() for name, each in extensions.items()}
     if not head.minor:

@@ -73,21 +73,22 @@ def serve(seat: Seat) -> int:
         assert isinstance(message, ReopenLogs)
 
 
-def stubborn(seat: Seat) -> int:
+def heed_nothing(seat: Seat) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     get_ready(seat)
     tell("ready", seat.age)
+
+
+def stubborn(seat: Seat) -> int:
+    heed_nothing(seat)
     while True:
         signal.pause()
 
 
 def flood(seat: Seat) -> int:
     """Heeds nothing, and says the same for as long as there is a supervisor."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    get_ready(seat)
-    tell("ready", seat.age)
+    heed_nothing(seat)
     while True:
         select.select([], [seat.channel.fileno()], [])
         seat.channel.send(Ready(os.getpid()))
